@@ -1,0 +1,318 @@
+"""One cluster as O2-IMS objects: Kubernetes objects go in, and what has changed of the mapped ones comes out.
+
+    read(table, raw) ─► facts ─► put(ref, facts, version) ─► Store (who read what) ─► dirty
+    drain() ─► resources ─► pools and types they are in, the deployment manager ─► objects changed, objects gone
+
+A Node and its Machine are one resource, under the Machine's uid. A version is the resourceVersion as of which an object is
+known: of the event that changed it or something it is joined from, and never lower than it was before.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import structlog
+
+from adapters.ims.kubernetes import joins, mapping
+from adapters.ims.kubernetes.discovery import (
+    CLASSES,
+    MACHINES,
+    NAMESPACES,
+    NAMING,
+    NODES,
+    SETS,
+    SYSTEM,
+    VOLUMES,
+)
+from adapters.ims.kubernetes.facts import (
+    UNREADABLE,
+    Facts,
+    Machine,
+    MachineSet,
+    Namespace,
+    Naming,
+    Node,
+    StorageClass,
+    Volume,
+)
+from adapters.ims.kubernetes.groups import Groups, Totals, check
+from adapters.ims.kubernetes.store import Ref, Store
+from adapters.types import KINDS, DeploymentManager, Gone, InventoryObject, Kind, Resource, ResourcePool
+
+_log = structlog.get_logger()
+_MAKERS = {
+    NODES: Node.of,
+    VOLUMES: Volume.of,
+    CLASSES: StorageClass.of,
+    NAMESPACES: Namespace.of,
+    NAMING: Naming.of,
+    MACHINES[0]: Machine.of_openshift,
+    MACHINES[1]: Machine.of_cluster_api,
+}
+_RESOURCE_TABLES = {NODES, VOLUMES, *MACHINES}
+_MANAGER = ("manager", "")
+_DEFAULT = ("pool", mapping.DEFAULT_POOL)
+_KIND_ORDER = {kind: order for order, kind in enumerate(Kind)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What the API server and the configuration say of the cluster as a whole. `machine_apis` are group/version."""
+
+    name: str
+    server: str
+    version: str
+    machine_apis: tuple[str, ...] = ()
+    pool_labels: tuple[str, ...] = mapping.POOL_LABELS
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What `drain` gives: objects parents first, gone ones children first, and how many objects could not be mapped."""
+
+    objects: tuple[InventoryObject, ...]
+    gone: tuple[Gone, ...]
+    skipped: int
+
+
+class Cluster:
+    """The joined state of one cluster. Not for several threads at once."""
+
+    def __init__(self, source: str, identity: Identity) -> None:
+        self._source, self._identity = source, identity
+        self._store = Store(joins.index if identity.machine_apis else lambda ref, facts: ())
+        self._dirty: dict[Ref, int] = {}
+        self._made: dict[Ref, InventoryObject] = {}
+        self._changed: list[tuple[Ref, InventoryObject | None, int]] = []
+        self._published: dict[tuple[Kind, str], tuple[Ref, InventoryObject]] = {}
+        self._pools: set[Ref] = set()
+        self._labels: dict[str, mapping.LabelPool] = {}
+        self._groups, self._totals = Groups(), Totals()
+        self._skipped = 0
+
+    def read(self, table: str, raw: Any) -> tuple[Ref, Facts] | None:
+        """The facts of a raw object, for `put`; None for one that cannot be read, which is counted."""
+        try:
+            facts = MachineSet.of(raw, SETS[table]) if table in SETS else _MAKERS[table](raw)
+            if isinstance(facts, Node):
+                check(facts)
+        except UNREADABLE as error:
+            self._skip(table, raw, error)
+            return None
+        return (table, facts.meta.key), facts
+
+    def put(self, ref: Ref, facts: Facts | None, version: int) -> None:
+        """Takes an object in as it was at `version`, or (None) takes it out."""
+        if ref[0] == NODES and self._totals.replace(_node(self._store.get(ref)), _node(facts)):
+            self._touch(_MANAGER, version)
+        for reader in self._store.put(ref, facts):
+            self._touch(reader, version)
+        if ref == (NAMESPACES, SYSTEM):
+            self._touch(_MANAGER, version)
+
+    def take(self, table: str, raw: Any, version: int, *, gone: bool) -> None:
+        """Takes a raw object in (`read`, then `put`), or out."""
+        if gone:
+            self.put((table, _name(raw)), None, version)
+        elif read := self.read(table, raw):
+            self.put(*read, version)
+
+    @property
+    def known(self) -> bool:
+        """Whether there is what gives the cluster its identity."""
+        return self._store.get((NAMESPACES, SYSTEM)) is not None
+
+    def drain(self) -> Changes:
+        """What has changed of the mapped objects since the last time."""
+        for tables in (_RESOURCE_TABLES, {CLASSES, "type", *SETS}, {"pool"}):
+            for ref in [ref for ref in self._dirty if ref[0] in tables]:
+                self._make(ref)
+        if self._pools != {_DEFAULT}:  # whether there is a default pool depends on whether there are others
+            self._touch(_DEFAULT, max((version for _, _, version in self._changed), default=0))
+            self._make(_DEFAULT)
+        if _MANAGER in self._dirty:
+            self._make(_MANAGER)
+        self._dirty.clear()  # namespaces and the like: nothing is made of them alone
+        return self._publish()
+
+    def _touch(self, ref: Ref, version: int) -> None:
+        self._dirty[ref] = max(version, self._dirty.get(ref, 0))
+
+    def _make(self, ref: Ref) -> None:
+        version, old = self._dirty.pop(ref), self._made.get(ref)
+        try:
+            with self._store.reading(ref):
+                new = self._object(ref)
+        except UNREADABLE as error:
+            self._skip(ref[0], {"metadata": {"name": ref[1]}}, error)
+            return
+        if new == old:
+            return
+        self._changed.append((ref, old, version))
+        if new is None:
+            del self._made[ref]
+            self._pools.discard(ref)
+        else:
+            self._made[ref] = new
+        if isinstance(new, ResourcePool):
+            self._pools.add(ref)
+        if ref[0] in _RESOURCE_TABLES:
+            for group in self._groups.move(ref, _resource(old), _resource(new)):
+                for reader in (group, *self._store.readers(group)):
+                    self._touch(reader, version)
+
+    def _object(self, ref: Ref) -> InventoryObject | None:
+        if ref == _MANAGER:
+            return self._manager()
+        if ref[0] == "pool":
+            return self._derived_pool(ref[1])
+        if ref[0] == "type":
+            return self._derived_type(ref[1])
+        match self._store.get(ref):
+            case Node() as node:
+                return self._node(node)
+            case Machine() as machine:
+                return self._machine(ref, machine)
+            case Volume() as volume:
+                return self._volume(volume)
+            case MachineSet() as found if joins.top(self._store, found, ref[0].partition(".")[2]) is found:
+                self._store.get(
+                    ("pool", found.meta.uid)
+                )  # read, so that this is made again when its zones change
+                return mapping.set_pool(found, self._groups.zones(found.meta.uid) or ())
+            case StorageClass() as found:
+                return mapping.class_type(found)
+        return None
+
+    def _node(self, node: Node) -> Resource:
+        machines, pool = [], None
+        if self._identity.machine_apis:
+            machines = joins.machines_of(self._store, node.meta.name)
+            sets = (joins.set_of(self._store, machine) for machine in machines)
+            pool = next(filter(None, sets), None) or joins.pool_of_node(self._store, node.meta.name)
+        machine = machines[0] if machines else None
+        if pool:
+            return mapping.node_resource(node, machine, pool.meta.uid, pool.meta.tenant)
+        label = mapping.label_pool(node.labels, self._identity.pool_labels)
+        if label:
+            self._labels[label.native_id] = label
+        return mapping.node_resource(node, machine, label.native_id if label else mapping.DEFAULT_POOL, None)
+
+    def _machine(self, ref: Ref, machine: Machine) -> Resource | None:
+        """A Machine whose Node is there is that Node's resource; of two Machines of one Node only the first counts."""
+        name = joins.node_of(self._store, ref, machine)
+        if name and self._store.get((NODES, name)):
+            return None
+        if name and joins.machines_of(self._store, name)[0].meta.uid != machine.meta.uid:
+            return None
+        pool = joins.set_of(self._store, machine)
+        if pool:
+            return mapping.machine_resource(machine, pool.meta.uid, pool.meta.tenant)
+        return mapping.machine_resource(machine, mapping.DEFAULT_POOL, None)
+
+    def _volume(self, volume: Volume) -> Resource:
+        storage_class = self._store.get((CLASSES, volume.storage_class)) if volume.storage_class else None
+        space = self._store.get((NAMESPACES, volume.claim.partition("/")[0])) if volume.claim else None
+        assert isinstance(storage_class, StorageClass | None)
+        return mapping.volume_resource(volume, storage_class, space.meta.tenant if space else None)
+
+    def _derived_pool(self, native_id: str) -> ResourcePool | None:
+        label, zones = self._labels.get(native_id), self._groups.zones(native_id)
+        if not label and native_id not in {mapping.DEFAULT_POOL, mapping.STORAGE_POOL}:
+            return None  # the pool of a set, which makes it itself
+        if zones is None and (native_id != mapping.DEFAULT_POOL or self._pools - {_DEFAULT}):
+            return None
+        return mapping.derived_pool(native_id, label, zones or ())
+
+    def _derived_type(self, native_id: str) -> InventoryObject | None:
+        ref = self._groups.first(native_id)
+        first = self._store.get(ref) if ref else None
+        if isinstance(first, Volume):
+            # Any other id is a class's, which makes its type itself.
+            return mapping.classless_type(native_id) if native_id.startswith("storage-class/") else None
+        if isinstance(first, Node):
+            machines = joins.machines_of(self._store, first.meta.name) if self._identity.machine_apis else []
+            return mapping.instance_type(native_id, first, machines[0] if machines else None)
+        return mapping.instance_type(native_id, None, first) if isinstance(first, Machine) else None
+
+    def _manager(self) -> DeploymentManager | None:
+        system = self._store.get((NAMESPACES, SYSTEM))
+        if not system:
+            return None
+        naming = next(map(self._store.get, self._store.refs(NAMING)), None)
+        assert isinstance(naming, Naming | None)
+        classes = sorted(name for _, name in self._store.refs(CLASSES))
+        return mapping.manager(
+            system.meta.uid,
+            naming,
+            name=self._identity.name,
+            server=self._identity.server,
+            capacity=self._totals.capacity,
+            capabilities={
+                "kubernetesVersion": self._identity.version,
+                "machineApi": next(iter(self._identity.machine_apis), None),
+                "architectures": self._totals.architectures,
+                "storageClasses": classes,
+            },
+        )
+
+    def _publish(self) -> Changes:
+        """Compares by id: what one object no longer is, another may be now (a Machine that became a Node)."""
+        gone: dict[tuple[Kind, str], int] = {}
+        for ref, old, version in self._changed:
+            key = _key(old) if old else None
+            if key and self._published.get(key, (None,))[0] == ref:
+                gone[key] = version
+        objects = []
+        for ref, _, version in self._changed:
+            new = self._made.get(ref)
+            if new is None:
+                continue
+            key = _key(new)
+            owner, before = self._published.get(key, (ref, None))
+            if owner != ref and key not in gone:
+                self._skip(ref[0], {"metadata": {"name": ref[1]}}, ValueError("its id is another object's"))
+                continue
+            gone.pop(key, None)
+            published = replace(new, version=_latest(version, before))
+            self._published[key] = (ref, published)
+            if before is None or replace(before, version=published.version) != published:
+                objects.append(published)
+        removed = [
+            Gone(*key, version=_latest(version, self._published.pop(key)[1])) for key, version in gone.items()
+        ]
+        skipped, self._skipped, self._changed = self._skipped, 0, []
+        return Changes(
+            tuple(sorted(objects, key=lambda found: _KIND_ORDER[KINDS[type(found)]])),
+            tuple(sorted(removed, key=lambda found: -_KIND_ORDER[found.kind])),
+            skipped,
+        )
+
+    def _skip(self, table: str, raw: Any, error: Exception) -> None:
+        self._skipped += 1
+        _log.warning(
+            "object skipped", source=self._source, table=table, object=_name(raw), reason=str(error)[:200]
+        )
+
+
+def _name(raw: Any) -> str:
+    """The key of a raw object, as far as it has one."""
+    meta = raw.get("metadata") if isinstance(raw, dict) else None
+    if not isinstance(meta, dict):
+        return ""
+    return f"{meta['namespace']}/{meta.get('name')}" if meta.get("namespace") else str(meta.get("name"))
+
+
+def _key(found: InventoryObject) -> tuple[Kind, str]:
+    return KINDS[type(found)], found.native_id
+
+
+def _latest(version: int, before: InventoryObject | None) -> str:
+    return str(max(version, int(before.version) if before else 0))
+
+
+def _node(facts: Facts | None) -> Node | None:
+    return facts if isinstance(facts, Node) else None
+
+
+def _resource(found: InventoryObject | None) -> Resource | None:
+    return found if isinstance(found, Resource) else None

@@ -1,0 +1,125 @@
+"""One collection, watched: an endless stream of its events, from a list's resourceVersion on.
+
+ended at its time         watch again from the last version seen (bookmarks move it)
+cut off, half a line      the same: whole lines were taken, and nothing after them
+429, 503                  the same, after a pause: busy is no reason to list
+410                       Relist("expired")
+silent past its deadline  Relist("silent")
+nonsense, ERROR           Relist("broken"), as when it is cut off again and again
+anything else             its BackendError: unreachable, refused
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from adapters.errors import Busy, Expired, NotFound
+from adapters.ims.kubernetes.discovery import Collection
+from adapters.kube import Cut, Session, Silent, pause
+
+_GRACE_SECONDS = 10.0
+_TRIES = 5
+_CHANGES = {"ADDED", "MODIFIED", "DELETED"}
+
+
+class Relist(Exception):
+    """Only a new list helps; `reason` is one of `Batch.reason`."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change: the raw object as it is, or (`gone`) was last, at `version`."""
+
+    table: str
+    raw: Any
+    version: int
+    gone: bool
+
+
+class Reflector:
+    """Follows one collection. `seconds` is how long the API server may keep one stream open."""
+
+    def __init__(self, session: Session, collection: Collection, version: int, *, seconds: float) -> None:
+        self._session, self._collection, self._seconds = session, collection, seconds
+        self._version = version
+        self._what = f"watch {collection.plural}"
+
+    async def events(self) -> AsyncIterator[Event]:
+        """The changes, in order. Ends only by raising."""
+        tries = 0
+        while True:
+            started = asyncio.get_running_loop().time()
+            before = self._version
+            try:
+                async with aclosing(self._stream()) as stream:
+                    async for event in stream:
+                        yield event
+            except Busy as error:
+                if (tries := tries + 1) > _TRIES:
+                    raise
+                await asyncio.sleep(pause(error, tries))
+                continue
+            except Cut:
+                pass
+            except Silent as error:
+                raise Relist("silent", error.detail) from error
+            except Expired as error:
+                raise Relist("expired", error.detail) from error
+            except NotFound as error:  # its API is gone: a new list finds out what is left
+                raise Relist("broken", error.detail) from error
+            if self._version > before or asyncio.get_running_loop().time() - started > 1:
+                tries = 0
+                continue
+            if (tries := tries + 1) > _TRIES:
+                raise Relist("broken", f"asked to {self._what}, it ends at once, again and again")
+            await asyncio.sleep(0.05 * 2**tries)
+
+    async def _stream(self) -> AsyncIterator[Event]:
+        seconds = self._seconds * random.uniform(0.75, 1.0)  # noqa: S311 - so that not all streams end together
+        query = {
+            **dict(self._collection.query),
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": str(self._version),
+            "timeoutSeconds": str(max(1, round(seconds))),
+        }
+        lines = self._session.lines(
+            self._collection.path, query, what=self._what, seconds=seconds + _GRACE_SECONDS
+        )
+        async with aclosing(lines):
+            async for line in lines:
+                event = self._event(line)
+                if event:
+                    yield event
+
+    def _event(self, line: bytes) -> Event | None:
+        """The event of a line; None for a bookmark, which only moves the version."""
+        try:
+            said = orjson.loads(line)
+            kind, raw = said["type"], said["object"]
+            if kind == "ERROR":
+                reason = "expired" if raw.get("code") == 410 else "broken"
+                raise Relist(
+                    reason, f"asked to {self._what}, it reports an error: {str(raw.get('message'))[:200]}"
+                )
+            version = int(raw["metadata"]["resourceVersion"])
+        except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
+            raise Relist("broken", f"asked to {self._what}, it sends nonsense") from error
+        if kind not in _CHANGES and kind != "BOOKMARK":
+            raise Relist("broken", f"asked to {self._what}, it sends an event of an unknown type")
+        self._version = max(version, self._version)
+        return (
+            None
+            if kind == "BOOKMARK"
+            else Event(self._collection.table, raw, version, gone=kind == "DELETED")
+        )

@@ -1,0 +1,1 @@
+"""What every API root shares: problems, pages, conditional requests, renderers, OpenAPI glue. Knows no model."""

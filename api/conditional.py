@@ -1,0 +1,26 @@
+"""Conditional requests (RFC 9110 13): a weak ETag made of what is answered, and 304 where the caller has it already."""
+
+import hashlib
+
+from django.http import HttpRequest, HttpResponse
+
+
+def etag(content: bytes) -> str:
+    """The tag of an answer's bytes. Weak: the compressed form is the same answer."""
+    return f'W/"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
+
+
+def answer(request: HttpRequest, content: bytes, headers: dict[str, str]) -> HttpResponse:
+    """200 with `content` as JSON, or 304 if `If-None-Match` names it; both with `headers` and its ETag."""
+    tag = etag(content)
+    headers = {**headers, "ETag": tag}
+    if _matches(request.headers.get("If-None-Match", ""), tag):
+        return HttpResponse(status=304, headers=headers)
+    return HttpResponse(content, content_type="application/json", headers=headers)
+
+
+def _matches(header: str, tag: str) -> bool:
+    if header.strip() == "*":
+        return True
+    opaque = tag.removeprefix("W/")
+    return any(part.strip().removeprefix("W/") == opaque for part in header.split(","))

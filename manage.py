@@ -1,0 +1,44 @@
+#!/usr/bin/env python
+"""netweave's command line: Django's commands; with NETWEAVE_EMBEDDED=1, Postgres and Redis of our own around them."""
+
+import os
+import sys
+
+
+def main() -> int:
+    """Run the command of `sys.argv`; the exit status."""
+    if sys.version_info < (3, 11):
+        sys.stderr.write(f"netweave needs Python 3.11 or newer; this is {sys.version.split()[0]}\n")
+        return 2
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "netweave.settings")
+    if sys.argv[1:2] == ["demo"]:  # the one command that begins before there is anything to connect to
+        from netweave.demo import main as demo  # noqa: PLC0415 - an older Python could not read it
+
+        return demo(sys.argv[2:])
+    return run()
+
+
+def run() -> int:
+    """One of Django's commands, within the embedded servers if they are asked for."""
+    from pathlib import Path  # noqa: PLC0415 - as above
+
+    from django.core.management import execute_from_command_line  # noqa: PLC0415
+
+    from netweave import embedded, environment  # noqa: PLC0415
+
+    if not environment.flag("NETWEAVE_EMBEDDED"):
+        execute_from_command_line(sys.argv)
+        return 0
+    try:
+        with embedded.environment(Path(environment.text("NETWEAVE_STATE", ".netweave"))):
+            execute_from_command_line(sys.argv)
+    except embedded.EmbeddedError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

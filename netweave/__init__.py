@@ -1,0 +1,1 @@
+"""The wiring: what runs, what it offers, where it lies. Imports everyone; nobody imports it."""

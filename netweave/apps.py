@@ -1,0 +1,10 @@
+"""The Django app: its commands, and the grants on Django's own tables."""
+
+from django.apps import AppConfig
+
+
+class NetweaveConfig(AppConfig):
+    """The wiring."""
+
+    name = "netweave"
+    verbose_name = "Overview"

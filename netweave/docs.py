@@ -1,0 +1,23 @@
+"""Swagger UI and the OpenAPI document: what the generator cannot know."""
+
+from typing import Any
+
+from drf_spectacular.views import SpectacularSwaggerSplitView
+
+from o2ims import openapi
+
+
+class Swagger(SpectacularSwaggerSplitView):
+    """Swagger UI without an inline script or style, and without a foreign address."""
+
+    template_name = "swagger.html"
+
+
+def complete(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:  # noqa: ARG001, FBT001
+    """Adds the components that operations refer to (a postprocessing hook of drf-spectacular)."""
+    components = result.setdefault("components", {})
+    for name, content in openapi.components().items():
+        components.setdefault(name, {}).update(content)
+    result["paths"] = {path: item for path, item in result["paths"].items() if openapi.documented(path)}
+    result["tags"] = openapi.TAGS
+    return result

@@ -1,0 +1,67 @@
+"""One setting, read once: from `NAME`, or from the file that `NAME_FILE` names. A wrong one stops the start with its name."""
+
+import os
+import re
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def text(name: str, default: str | None = None) -> str:
+    """The setting's text. Without a default, a missing one is an error that names it."""
+    if path := os.environ.get(f"{name}_FILE"):
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE: cannot read {path}: {error.strerror}") from error
+    value = os.environ.get(name, default)
+    if value is None:
+        raise ImproperlyConfigured(f"{name} is not set (nor {name}_FILE)")
+    return value
+
+
+def flag(name: str) -> bool:
+    """A switch, off by default: `1`, `true`, `yes`, `on` or their opposites."""
+    value = text(name, "").lower()
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"", "0", "false", "no", "off"}:
+        return False
+    raise ImproperlyConfigured(f"{name}: {value!r} is neither true nor false")
+
+
+def duration(name: str, default: str) -> timedelta:
+    """A length of time such as `30s`, `10m`, `72h`, `7d`."""
+    value = text(name, default)
+    if not (match := re.fullmatch(r"(\d+)([smhd])", value)):
+        raise ImproperlyConfigured(f"{name}: {value!r} is no length of time such as 30s, 10m, 72h or 7d")
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+
+
+def names(name: str, default: str = "") -> list[str]:
+    """A comma list, without empty entries."""
+    return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def database(name: str, url: str) -> dict[str, object]:
+    """Django's description of `postgresql://user:password@host:port/database`."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"} or len(parts.path) < 2:
+        raise ImproperlyConfigured(f"{name} must look like postgresql://user:password@host:port/database")
+    options: dict[str, object] = dict(
+        pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair
+    )
+    return {
+        "ENGINE": "django_prometheus.db.backends.postgresql",
+        "NAME": unquote(parts.path[1:]),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(parts.hostname or ""),
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {"connect_timeout": 5, **options},
+    }

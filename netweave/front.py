@@ -1,0 +1,113 @@
+"""What every request meets before Django: its id and trace, the health paths, the limit on bodies, and what every answer carries.
+
+Plain ASGI, so that none of it costs a hop to a thread.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import structlog
+
+from api import requests
+from netweave import health, metrics
+
+log = structlog.get_logger("netweave.access")
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_POLICY = b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+
+
+def front(app: App) -> App:
+    """`app` behind all of it."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        if scope["path"] in health.PATHS:
+            await health.answer(scope, send)
+            return
+        await _http(app, scope, receive, send)
+
+    return call
+
+
+async def _http(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    given = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _READ}
+    facts = requests.new_facts(given.get(b"x-request-id", ""), given.get(b"traceparent", ""))
+    scope["netweave"] = facts
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=facts["request_id"], traceparent=facts["traceparent"])
+    started = time.perf_counter()
+    status = 500
+
+    async def answer(message: Message) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            message = {**message, "headers": [*message["headers"], *_carried(facts)]}
+        await send(message)
+
+    try:
+        await app(scope, await _bounded(scope, receive, given), answer)
+    finally:
+        seconds = time.perf_counter() - started
+        metrics.REQUESTS.labels(scope["method"] if scope["method"] in _METHODS else "other", str(status)).inc()
+        metrics.REQUEST_SECONDS.observe(seconds)
+        log.info(
+            "request",
+            method=scope["method"],
+            path=scope["path"],
+            status=status,
+            ms=round(seconds * 1000, 2),
+            user=facts.get("user"),
+            tenant=facts.get("tenant"),
+        )
+
+
+_READ = {b"x-request-id", b"traceparent", b"content-length", b"transfer-encoding"}
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+def _carried(facts: dict[str, Any]) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"x-request-id", facts["request_id"].encode()),
+        (b"traceparent", facts["traceparent"].encode()),
+        (b"content-security-policy", _POLICY),
+    ]
+
+
+async def _bounded(scope: Scope, receive: Receive, given: dict[bytes, str]) -> Receive:
+    """A `receive` with the whole body, or, where it is too large, with none and a note of that: who sent it is told after having
+    said who they are."""
+    length = given.get(b"content-length", "")
+    if b"transfer-encoding" not in given and length in {"", "0"}:
+        return receive
+    body = b""
+    too_large = length.isdigit() and int(length) > requests.BODY_LIMIT
+    while not too_large:
+        message = await receive()
+        body += message.get("body", b"")
+        too_large = len(body) > requests.BODY_LIMIT
+        if not message.get("more_body"):
+            break
+    if too_large:
+        scope["netweave"]["too_large"] = True
+        scope["headers"] = [(n, v) for n, v in scope["headers"] if n not in {b"content-length", b"transfer-encoding"}]
+        body = b""
+    sent = False
+
+    async def once() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return once

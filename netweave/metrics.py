@@ -1,0 +1,10 @@
+"""What is counted about requests. No label a stranger can choose."""
+
+from prometheus_client import Counter, Histogram
+
+REQUESTS = Counter("netweave_requests", "Requests answered.", ["method", "status"])
+REQUEST_SECONDS = Histogram(
+    "netweave_request_seconds",
+    "From a request's first byte to its answer.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)

@@ -1,0 +1,142 @@
+"""What a running process does besides answering: it follows the change log, the revocations and the configuration.
+
+    follow   every second, and at once when a collector wakes us: mirror, principals
+    tidy     every minute: tombstones, old changes (worker only)
+    collect  one collector a source (worker only), started anew when the configuration changes
+"""
+
+import asyncio
+import os
+import socket
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+from channels.layers import get_channel_layer
+from django.db import Error as DatabaseError
+from psycopg_pool import PoolTimeout
+from redis.exceptions import RedisError
+
+from o2ims import retention
+from o2ims.collector import WAKE_GROUP, Collector
+from o2ims.gateway import gateway
+from o2ims.mirror import mirror
+from o2ims.models import Source
+from o2ims.threads import in_thread
+from tenancy.principals import principals
+
+log = structlog.get_logger()
+
+FOLLOW_SECONDS = 1.0
+TIDY_SECONDS = 60.0
+NOTE_SECONDS = 30.0
+RECONFIGURE_SECONDS = 2.0
+
+
+class Runtime:
+    """The background tasks of one process."""
+
+    def __init__(self) -> None:
+        self.stopping = False
+        self.database = "unknown"
+        self._wake = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._noted = time.monotonic()
+
+    def start(self, *, web: bool, worker: bool) -> None:
+        """Starts what a web process, a worker, or both in one need. Needs a running event loop."""
+        loops: list[Callable[[], Awaitable[None]]] = []
+        if web:
+            loops += [self._follow, self._listen]
+        if worker:
+            loops += [self._collect, self._tidy]
+        self._wake = asyncio.Event()
+        self._tasks = [asyncio.create_task(self._supervise(loop), name=loop.__name__) for loop in loops]
+
+    async def stop(self) -> None:
+        """Ends them, in order: leases are released before it returns."""
+        self.stopping = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _supervise(self, loop: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await loop()
+            except Exception:  # the outer loop of each: what it could not handle must not end the process
+                log.exception("loop_failed", loop=loop.__qualname__)
+            await asyncio.sleep(FOLLOW_SECONDS)
+
+    async def _follow(self) -> None:
+        while True:
+            try:
+                await in_thread(self._follow_once)
+                self._say("up")
+            except (DatabaseError, PoolTimeout) as error:
+                self._say("down", error=type(error).__name__)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), FOLLOW_SECONDS)
+            self._wake.clear()
+
+    def _follow_once(self) -> None:
+        mirror.follow()
+        principals.follow()
+        gateway.refresh()
+        if time.monotonic() - self._noted > NOTE_SECONDS:
+            self._noted = time.monotonic()
+            principals.note_use()
+
+    def _say(self, database: str, **facts: str) -> None:
+        if database != self.database:
+            self.database = database
+            log.info("database_" + database, **facts)
+
+    async def _listen(self) -> None:
+        """Wakes the follower when a collector has recorded something. Without Redis, it looks every second anyway."""
+        layer = get_channel_layer()
+        channel = await layer.new_channel()
+        try:
+            await layer.group_add(WAKE_GROUP, channel)
+            while True:
+                await layer.receive(channel)
+                self._wake.set()
+        except (RedisError, OSError) as error:
+            log.warning("wake_ups_lost", error=type(error).__name__)
+
+    async def _collect(self) -> None:
+        while True:
+            configuration = gateway.current()
+            try:
+                await in_thread(Source.objects.follow, configuration)
+            except (DatabaseError, PoolTimeout) as error:
+                log.warning("sources_unsaved", error=type(error).__name__)
+                await asyncio.sleep(FOLLOW_SECONDS)
+                continue
+            owner = f"{socket.gethostname()[:50]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+            collectors = [
+                asyncio.create_task(self._supervise(Collector(backend, owner).run), name=f"collect {backend.name}")
+                for backend in configuration.backends
+                if backend.enabled
+            ]
+            try:
+                while gateway.current() is configuration:
+                    await asyncio.sleep(RECONFIGURE_SECONDS)
+                    await in_thread(gateway.refresh)
+            finally:
+                for task in collectors:
+                    task.cancel()
+                await asyncio.gather(*collectors, return_exceptions=True)
+
+    async def _tidy(self) -> None:
+        while True:
+            try:
+                await in_thread(retention.tidy)
+            except (DatabaseError, PoolTimeout) as error:
+                log.warning("tidying_failed", error=type(error).__name__)
+            await asyncio.sleep(TIDY_SECONDS)
+
+
+runtime = Runtime()

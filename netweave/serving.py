@@ -1,0 +1,115 @@
+"""The servers of one process: the API on P, operations on P + 2, and an orderly end.
+
+SIGTERM or Ctrl-C: not ready at once, requests in flight are finished, leases and claims are released, exit 0.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Iterator
+
+import structlog
+import uvicorn
+import uvloop
+from django.core.management.base import CommandError
+
+from netweave import health
+from netweave.runtime import runtime
+
+log = structlog.get_logger()
+
+GRACE_SECONDS = 15
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to us: one process runs several."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket, so that a busy port is one clear line before anything has begun. Raises `CommandError`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError as error:
+        listener.close()
+        raise CommandError(f"cannot listen on {host}:{port}: {error.strerror}", returncode=2) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def run(
+    *,
+    api: socket.socket | None,
+    operations: socket.socket,
+    web: bool,
+    worker: bool,
+    ready: Callable[[], None] | None = None,
+) -> None:
+    """Serves until told to stop. `ready` is called once `/readyz` says so (for a worker: once it works)."""
+    uvloop.run(_run(api, operations, web=web, worker=worker, ready=ready))
+
+
+async def _run(
+    api: socket.socket | None,
+    operations: socket.socket,
+    *,
+    web: bool,
+    worker: bool,
+    ready: Callable[[], None] | None,
+) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    servers = [(_server(health.operations, access=False), operations)]
+    if api is not None:
+        from netweave.asgi import application  # noqa: PLC0415 - a worker serves no API
+
+        servers.append((_server(application, access=False), api))
+    runtime.start(web=web, worker=worker)
+    serving = [asyncio.create_task(server.serve(sockets=[listener])) for server, listener in servers]
+    if ready is not None:
+        await _until_ready(stop, web=web)
+        if not stop.is_set():
+            ready()
+    await stop.wait()
+    log.info("stopping")
+    runtime.stopping = True
+    for server, _ in servers:
+        server.should_exit = True
+    await asyncio.gather(*serving, return_exceptions=True)
+    await runtime.stop()
+    log.info("stopped")
+
+
+async def _until_ready(stop: asyncio.Event, *, web: bool) -> None:
+    while web and not stop.is_set() and health.readiness()[0] != 200:
+        await asyncio.sleep(0.05)
+
+
+def _server(app: object, *, access: bool) -> _Server:
+    return _Server(
+        uvicorn.Config(
+            app,  # type: ignore[arg-type]
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            access_log=access,
+            log_config=None,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,
+            limit_concurrency=1000,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+    )

@@ -1,0 +1,153 @@
+"""Every setting of netweave, read once, here. Defaults are production's; docs/settings.md says what each is for."""
+
+from pathlib import Path
+
+from netweave import environment as env
+from netweave.logs import configure
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- who may talk to us, and how ---------------------------------------------------------------------------------
+SECRET_KEY = env.text("SECRET_KEY")
+DEBUG = False
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+DOCS_PUBLIC = env.flag("DOCS_PUBLIC")
+EXTERNAL_URL = env.text("EXTERNAL_URL", "")  # {apiRoot} in answers; empty: where the request came in
+ORAN_OFFERED_VERSIONS = env.names("ORAN_OFFERED_VERSIONS", "v1")
+
+# --- where things lie --------------------------------------------------------------------------------------------
+GATEWAY_CONFIG = Path(env.text("GATEWAY_CONFIG", str(BASE_DIR / "config" / "gateway.yaml")))
+_application = env.database("DATABASE_URL", env.text("DATABASE_URL"))
+_owner = env.database("MIGRATE_DATABASE_URL", env.text("MIGRATE_DATABASE_URL", env.text("DATABASE_URL")))
+_application["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 10, "timeout": 5}  # type: ignore[index]
+DATABASES = {
+    "default": {**_application, "TEST": {"MIRROR": "owner"}},  # the application's login: what every query uses
+    "owner": _owner,  # the owner's login: migrations and pruning only
+}
+REDIS_URL = env.text("REDIS_URL")
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "CONNECTION_POOL_KWARGS": {"socket_timeout": 2, "socket_connect_timeout": 1, "health_check_interval": 15},
+        },
+    }
+}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        # Without socket_timeout None, redis-py 8 ends every idle receive after five seconds.
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None, "socket_connect_timeout": 1}]},
+    }
+}
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+
+# --- how long things last ----------------------------------------------------------------------------------------
+CHANGE_RETENTION = env.duration("CHANGE_RETENTION", "7d")
+TOMBSTONE_RETENTION = env.duration("TOMBSTONE_RETENTION", "1h")
+COMPARE_INTERVAL = env.duration("COMPARE_INTERVAL", "10m")
+HOLD_DELAY = env.duration("HOLD_DELAY", "30s")
+PRINCIPALS_OFFLINE = env.duration("PRINCIPALS_OFFLINE", "10m")
+
+# --- Django ------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "netweave.site.NetweaveAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "daphne",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "channels",
+    "django_prometheus",
+    "tenancy",
+    "o2ims",
+    "netweave",
+]
+MIDDLEWARE = [  # all synchronous: one contiguous block, one hop to a thread a request
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "api.compression.CompressionMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "tenancy.middleware.IdentityMiddleware",
+]
+ROOT_URLCONF = "netweave.urls"
+ASGI_APPLICATION = "netweave.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_USER_MODEL = "tenancy.User"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+APPEND_SLASH = False
+LANGUAGE_CODE = "en-gb"
+USE_I18N = False
+TIME_ZONE = "UTC"
+USE_TZ = True
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+PLAIN_HTTP = env.flag("ALLOW_PLAIN_HTTP")  # people sign in over plain HTTP: the demo and tests only
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not PLAIN_HTTP
+SESSION_COOKIE_NAME = "session" if PLAIN_HTTP else "__Host-session"
+CSRF_COOKIE_NAME = "csrf" if PLAIN_HTTP else "__Host-csrf"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
+SESSION_COOKIE_AGE = 8 * 3600
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["tenancy.authentication.MiddlewareAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["tenancy.permissions.Identified"],
+    "DEFAULT_RENDERER_CLASSES": ["api.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["api.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "api.openapi.Schema",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "netweave.problems.handle",
+    "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "netweave",
+    "DESCRIPTION": "One O-RAN O2 gateway in front of every infrastructure.",
+    "VERSION": "0.1.0",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "tryItOutEnabled": True},
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": ["tenancy.permissions.MayReadDocs"],
+    "SORT_OPERATIONS": False,
+    "POSTPROCESSING_HOOKS": ["netweave.docs.complete"],
+}
+
+LOGGING_CONFIG = None
+configure(level=env.text("LOG_LEVEL", "INFO"))

@@ -1,0 +1,1 @@
+"""The O2-IMS APIs and the inventory behind them."""

@@ -1,0 +1,339 @@
+"""Follows one source: lists and watches its backend (or polls it), and has what it sees recorded.
+
+    wait for the lease ─► check ─► watch ─► full list ─► changes … ─► list again every COMPARE_INTERVAL
+                 ▲                   │
+                 └── backoff ◄── any error: the source is down, its objects stay as they were
+
+Whatever goes wrong in between is mended by the next full list; nothing is inferred from a list that did not end well.
+"""
+
+import asyncio
+import random
+import time
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import TypeVar
+
+import structlog
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db.models.functions import Now
+
+from adapters.base import ImsAdapter, Options
+from adapters.configuration import Backend
+from adapters.errors import BackendError, TimedOut
+from adapters.registry import ims_adapter
+from adapters.types import Ability, Batch, InventoryObject, Metadata
+from api import requests
+from o2ims import metrics
+from o2ims.lease import RENEW_DEADLINE, RETRY_SECONDS, Lease, Lost
+from o2ims.models import Change, Source
+from o2ims.record import Cause, Fenced, Record
+from o2ims.sighting import Origin, Sighting, sight
+from o2ims.threads import in_thread
+
+log = structlog.get_logger()
+_R = TypeVar("_R")
+
+WAKE_GROUP = "changes"
+SILENCE_SECONDS = 15.0
+CHECK_SECONDS = 30.0
+POLL_SECONDS = 120.0
+SETTLE_SECONDS = 2.0
+BACKOFF_FIRST, BACKOFF_MOST, QUIET_SECONDS = 0.8, 30.0, 120.0
+HOLD_SHARE, HOLD_COUNT = 0.3, 50
+
+
+class Vanished(Exception):
+    """A complete list lacks so many objects that we do not believe it yet."""
+
+
+def connect(backend: Backend) -> ImsAdapter:
+    """The adapter of one configured backend, not connected. Raises `Misconfigured`."""
+    return ims_adapter(backend.kind, Options(name=backend.name, key=backend.key, config=backend.config))
+
+
+class Collector:
+    """Collects one source for as long as it runs; does nothing while another process does."""
+
+    def __init__(self, backend: Backend, owner: str) -> None:
+        self._backend = backend
+        self._owner = owner
+        self._contact = False
+        self._held = False
+        self._backoff = BACKOFF_FIRST
+
+    async def run(self) -> None:
+        """Until cancelled: waits for the lease, follows the source, and lets go."""
+        source_id = await self._source_id()
+        while True:
+            try:
+                lease = await in_thread(Lease.acquire, source_id, self._owner)
+            except DatabaseError as error:
+                log.warning("lease_unavailable", source=self._backend.name, error=type(error).__name__)
+                lease = None
+            if lease is not None:
+                await self._hold(lease)
+            await asyncio.sleep(RETRY_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - not for secrets
+
+    async def _source_id(self) -> int:
+        while True:
+            try:
+                return await in_thread(lambda: Source.objects.get(key=self._backend.key).pk)
+            except DatabaseError:
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _hold(self, lease: Lease) -> None:
+        log.info("source_taken", source=self._backend.name, epoch=lease.epoch)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._renew(lease))
+                group.create_task(self._follow(lease))
+        except* (Lost, Fenced):
+            log.warning("source_lost", source=self._backend.name, epoch=lease.epoch)
+        finally:
+            await asyncio.shield(self._release(lease))
+
+    async def _release(self, lease: Lease) -> None:
+        try:
+            await in_thread(lease.release)
+        except DatabaseError:
+            log.warning("release_failed", source=self._backend.name)  # it runs out by itself
+
+    async def _renew(self, lease: Lease) -> None:
+        renewed = time.monotonic()
+        while True:
+            await asyncio.sleep(RETRY_SECONDS)
+            contact, self._contact = self._contact, False
+            try:
+                await asyncio.wait_for(in_thread(self._renew_once, lease, contact=contact), RENEW_DEADLINE)
+                renewed = time.monotonic()
+            except (DatabaseError, TimeoutError) as error:
+                self._contact = contact or self._contact
+                if time.monotonic() - renewed > RENEW_DEADLINE:
+                    raise Lost from error
+
+    @staticmethod
+    def _renew_once(lease: Lease, *, contact: bool) -> None:
+        lease.renew()
+        if contact:
+            Source.objects.filter(pk=lease.source_id, epoch=lease.epoch).update(contact_at=Now())
+
+    async def _follow(self, lease: Lease) -> None:
+        while True:
+            started = time.monotonic()
+            try:
+                await self._collect(lease)
+                again_in = 0.0
+            except Vanished as vanished:
+                await self._say(lease, Source.State.HOLDING, vanished)
+                again_in = settings.HOLD_DELAY.total_seconds()
+            except (BackendError, DatabaseError) as error:
+                await self._say(lease, Source.State.DOWN, error)
+                again_in = self._next_backoff(started)
+            except (Lost, Fenced):
+                raise
+            except Exception as error:  # the outer loop: a bug in one adapter must not end the others' work
+                log.exception("source_failed", source=self._backend.name)
+                await self._say(lease, Source.State.DOWN, error)
+                again_in = self._next_backoff(started)
+            await asyncio.sleep(again_in)
+
+    def _next_backoff(self, started: float) -> float:
+        if time.monotonic() - started > QUIET_SECONDS:
+            self._backoff = BACKOFF_FIRST
+        pause = self._backoff * random.uniform(0.1, 1.0)  # noqa: S311 - not for secrets
+        self._backoff = min(self._backoff * 2, BACKOFF_MOST)
+        return pause
+
+    async def _collect(self, lease: Lease) -> None:
+        """Follows the backend until something goes wrong."""
+        adapter = connect(self._backend)
+        try:
+            await self._within(CHECK_SECONDS, asyncio.to_thread(adapter.check))
+            metadata = adapter.metadata()
+            record = Record(lease.source_id, lease.epoch, self._origin(adapter))
+            abilities = sorted(str(ability) for ability in metadata.can)
+            watched = Ability.REAL_TIME_EVENTS in metadata.can
+            fresh = SILENCE_SECONDS + (5 if watched else self._backend.poll.total_seconds())
+            await in_thread(record.settle, version=metadata.version, abilities=abilities, fresh_seconds=fresh)
+            self._contact = True
+            if watched:
+                await self._watch(adapter, record)
+            else:
+                await self._poll(adapter, record)
+        finally:
+            adapter.close()
+
+    def _origin(self, adapter: ImsAdapter) -> Origin:
+        tenant = self._backend.tenant or ""
+        return Origin(self._backend.key, tenant, adapter.prefix, adapter.ordered, adapter.mapping_version)
+
+    async def _poll(self, adapter: ImsAdapter, record: Record) -> None:
+        while True:
+            since = await in_thread(record.sequence)
+            listing = asyncio.to_thread(lambda: tuple(adapter.everything()))
+            objects = await self._within(POLL_SECONDS, listing)
+            await self._take(record, Batch(objects=objects, full=True, reason="poll"), since)
+            await asyncio.sleep(self._backend.poll.total_seconds())
+
+    async def _watch(self, adapter: ImsAdapter, record: Record) -> None:
+        batches = adapter.watch(await in_thread(record.checkpoint))
+        try:
+            compare_at = time.monotonic() + jittered(settings.COMPARE_INTERVAL)
+            while True:
+                since = await in_thread(record.sequence)
+                await self._take(record, await self._next(batches), since)
+                if time.monotonic() > compare_at:
+                    batches = await self._compare(adapter, record, batches)
+                    compare_at = time.monotonic() + jittered(settings.COMPARE_INTERVAL)
+        finally:
+            await _close(batches)
+
+    async def _compare(
+        self, adapter: ImsAdapter, record: Record, watched: AsyncIterator[Batch]
+    ) -> AsyncIterator[Batch]:
+        """Lists everything anew beside the running watch, lets that one catch up, and repairs what then still differs.
+        Returns the new watch, which is followed from here on."""
+        since = await in_thread(record.sequence)
+        successor = adapter.watch("")
+        try:
+            listing = await self._next(successor)
+            until = time.monotonic() + SETTLE_SECONDS
+            with suppress(TimeoutError):
+                while (left := until - time.monotonic()) > 0:
+                    await self._take(record, await asyncio.wait_for(anext(watched), left), since)
+            repairs = await self._take(record, replace(listing, reason="compare"), since)
+        except BaseException:
+            await _close(successor)
+            raise
+        finally:
+            await _close(watched)
+        metrics.REPAIRS.labels(self._backend.name).inc(len(repairs))
+        return successor
+
+    async def _next(self, batches: AsyncIterator[Batch]) -> Batch:
+        batch = await self._within(SILENCE_SECONDS, anext(batches))
+        self._contact = True
+        return batch
+
+    async def _within(self, seconds: float, call: Awaitable[_R]) -> _R:
+        try:
+            return await asyncio.wait_for(call, seconds)
+        except TimeoutError as error:
+            raise TimedOut(self._backend.name, f"silent for {seconds:.0f} s") from error
+
+    async def _take(self, record: Record, batch: Batch, since: int) -> list[Change]:
+        if not (batch.objects or batch.gone or batch.full):
+            return []
+        trace = requests.traceparent("")
+        cause = Cause(request_id=trace[3:35], traceparent=trace)
+        sightings, skipped = await asyncio.to_thread(self._sight, record.origin, batch.objects)
+        skipped += batch.skipped
+        metrics.SKIPPED.labels(self._backend.name).inc(skipped)
+        changes = await in_thread(record.sightings, sightings, cause, since=since if batch.full else None)
+        if batch.full:
+            changes += await self._complete(record, {s.key for s in sightings}, since, cause)
+            await self._listed(record, batch, skipped)
+        else:
+            changes += await in_thread(record.gone, [(record.key_of(g), g.version) for g in batch.gone], cause)
+            await in_thread(record.settle, checkpoint=batch.checkpoint)
+        await self._announce(changes, cause)
+        return changes
+
+    async def _complete(
+        self, record: Record, seen: set[tuple[str, uuid.UUID]], since: int, cause: Cause
+    ) -> list[Change]:
+        """What a complete list lacks is gone, unless that is so much that it must be said twice."""
+        missing, living = await in_thread(record.missing, seen, since)
+        if len(missing) > HOLD_COUNT and len(missing) > HOLD_SHARE * living and not self._held:
+            self._held = True
+            raise Vanished(f"{self._backend.name}: {len(missing)} of {living} objects are missing from a complete list")
+        self._held = False
+        return await in_thread(record.gone, [(key, "") for key in missing], cause)
+
+    async def _listed(self, record: Record, batch: Batch, skipped: int) -> None:
+        name = self._backend.name
+        newly = await in_thread(self._newly, Source.State.UP)
+        await in_thread(
+            record.settle,
+            checkpoint=batch.checkpoint,
+            listed_at=Now(),
+            contact_at=Now(),
+            state=Source.State.UP,
+            skipped=skipped,
+            **newly,
+        )
+        metrics.RELISTS.labels(name, batch.reason).inc()
+        metrics.SOURCE_UP.labels(name).set(1)
+        metrics.SOURCE_HOLDING.labels(name).set(0)
+        log.info("source_listed", source=name, reason=batch.reason, objects=len(batch.objects), skipped=skipped)
+
+    def _sight(self, origin: Origin, things: tuple[InventoryObject, ...]) -> tuple[list[Sighting], int]:
+        seen: list[Sighting] = []
+        skipped = 0
+        for thing in things:
+            try:
+                seen.append(sight(origin, thing))
+            except (ValueError, TypeError) as error:
+                skipped += 1
+                log.warning("object_skipped", source=self._backend.name, native_id=thing.native_id, error=str(error))
+        return seen, skipped
+
+    def _newly(self, state: Source.State) -> dict[str, object]:
+        """What else to write when the state is a new one."""
+        was = Source.objects.values_list("state", flat=True).get(key=self._backend.key)
+        return {} if was == state else {"state_since": Now()}
+
+    async def _say(self, lease: Lease, state: Source.State, error: Exception) -> None:
+        """Writes down why the source is not up. The text is for the operator; callers get the class."""
+        name = self._backend.name
+        metrics.SOURCE_UP.labels(name).set(0)
+        metrics.SOURCE_HOLDING.labels(name).set(1 if state is Source.State.HOLDING else 0)
+        log.warning("source_" + str(state), source=name, error_class=type(error).__name__, error=str(error))
+        text = str(error) if isinstance(error, BackendError | Vanished) else "an internal error; see the log"
+        try:
+            facts = {"state": state, "error": text, "error_class": type(error).__name__, "error_at": Now()}
+            newly = await in_thread(self._newly, state)
+            update = Source.objects.filter(pk=lease.source_id, epoch=lease.epoch).update
+            await in_thread(lambda: update(**facts, **newly))
+        except DatabaseError:
+            log.warning("state_unsaved", source=name, state=str(state))
+
+    async def _announce(self, changes: list[Change], cause: Cause) -> None:
+        """Counts the changes and wakes whoever follows the log. A lost wake-up costs them at most a second."""
+        if not changes:
+            return
+        name = self._backend.name
+        for change in changes:
+            metrics.CHANGES.labels(name, change.kind, change.type).inc()
+        log.info("changes_recorded", source=name, changes=len(changes), request_id=cause.request_id)
+        try:
+            await asyncio.wait_for(get_channel_layer().group_send(WAKE_GROUP, {"type": "changes"}), 0.5)
+        except Exception as error:  # noqa: BLE001 - whatever Redis's client raises: nobody depends on a wake-up
+            log.debug("wake_failed", error=type(error).__name__)
+
+
+def check(backend: Backend) -> Metadata:
+    """Asks one backend whether it is there and lets us in. Returns what it said; raises `BackendError`."""
+    adapter = connect(backend)
+    try:
+        adapter.check()
+        return adapter.metadata()
+    finally:
+        adapter.close()
+
+
+def jittered(interval: timedelta) -> float:
+    """About `interval`, in seconds, so that sources do not list in step."""
+    return interval.total_seconds() * random.uniform(0.9, 1.1)  # noqa: S311 - not for secrets
+
+
+async def _close(batches: AsyncIterator[Batch]) -> None:
+    """Ends a watch, whether it is a generator in the middle or one that has failed already."""
+    if isinstance(batches, AsyncGenerator):
+        await batches.aclose()

@@ -1,0 +1,178 @@
+"""A caller's view of the inventory: what its scope shows, page by page, and how fresh it is.
+
+Everything is answered from the mirror. The scope goes into the choice of index; a second, independent check drops (and counts) any
+object whose tenant is foreign before it is encoded.
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from heapq import merge
+from itertools import islice, repeat
+
+from django.db import Error as DatabaseError
+
+from adapters.types import Kind
+from api.pages import PageRequest
+from o2ims import metrics
+from o2ims.mirror import FRESH_SECONDS, Mirror, fresh, mirror
+from o2ims.query import Filter
+from o2ims.shelf import Entry, Facts, Index, Shelf, after
+from tenancy.scope import TenantScope
+
+SHARED_WITH_SEERS = frozenset({Kind.RESOURCE_TYPE, Kind.DEPLOYMENT_MANAGER})
+
+
+class NotThere(Exception):
+    """No such object in this scope: foreign and unknown are the same."""
+
+
+class NotReady(Exception):
+    """This process has not loaded the inventory yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list; `more` says whether anything follows it."""
+
+    entries: list[Entry]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Staleness:
+    """A source that is not fresh: its name, the class of its last error, and for how many seconds nothing was heard of it
+    (None: never)."""
+
+    source: str
+    error_class: str
+    silent: float | None
+
+
+class Inventory:
+    """What `scope` shows. Made per request; holds nothing of its own."""
+
+    def __init__(self, scope: TenantScope, of: Mirror = mirror) -> None:
+        if not of.ready:
+            raise NotReady
+        self._scope = scope
+        self._mirror = of
+
+    def get(self, kind: Kind, id_: str, *, pool: str | None = None) -> Entry:
+        """One object by id, in any spelling of its UUID. With `pool`, a resource of that very pool. Raises `NotThere`."""
+        key = _canonical(id_)
+        entry = self._find(kind, key)
+        if entry is None:
+            try:
+                self._mirror.look_up(kind, key)
+            except DatabaseError as error:
+                raise NotThere from error
+            entry = self._find(kind, key)
+        if entry is None or (pool is not None and entry.pool != _canonical(pool)):
+            raise NotThere
+        return entry
+
+    def page(
+        self, kind: Kind, wanted: PageRequest, *, where: Filter | None = None, pool: str | None = None
+    ) -> Page:
+        """The wanted page of a list, in the order of ids; with `pool`, of the resources in it. Raises `NotThere` if the
+        caller's scope has no such pool."""
+        pool = self.get(Kind.RESOURCE_POOL, pool).id if pool is not None else self._pinned_pool(kind, where)
+        indexes = list(self._indexes(kind, pool))
+        skip = (wanted.number - 1) * wanted.limit
+        if where is None:
+            total = sum(len(index) for _, index in indexes)
+            skip = min(skip, max(0, (total - 1) // wanted.limit * wanted.limit))
+        count = skip + wanted.limit + 1
+        found = self._walk(kind, indexes, wanted.after, None if where else count)
+        if where is not None:
+            matches = where.matches
+            found = (entry for entry in found if matches(entry.body))
+            if skip:
+                return _last_or(list(found), wanted.limit, skip)
+        entries = list(islice(found, skip, count))
+        return Page(entries[: wanted.limit], more=len(entries) > wanted.limit)
+
+    def stale(self) -> list[Staleness]:
+        """The sources in scope of which what is shown may be old."""
+        late = self._mirror.age if self._mirror.age > FRESH_SECONDS else 0.0
+        return [
+            Staleness(facts.name, facts.error_class if not fresh(facts) else "", _silent(facts, late))
+            for facts in (shelf.facts for shelf in self._mirror.shelves if self._concerns(shelf))
+            if late or not fresh(facts)
+        ]
+
+    def _concerns(self, shelf: Shelf) -> bool:
+        tenant = self._scope.tenant
+        return tenant is None or shelf.facts.tenant == tenant or shelf.facts.shared or shelf.holds(tenant)
+
+    def _pinned_pool(self, kind: Kind, where: Filter | None) -> str | None:
+        """The pool a filter asks for, where it asks for exactly one: its index is shorter than all resources."""
+        if kind is not Kind.RESOURCE or where is None:
+            return None
+        pools = where.equals.get("pool_id", frozenset())
+        return next(iter(pools)).lower() if len(pools) == 1 else None
+
+    def _tenants(self, shelf: Shelf, kind: Kind) -> Iterable[str]:
+        """Whose objects of one source are in scope ('' for those of nobody)."""
+        tenant = self._scope.tenant
+        if tenant is None:
+            return shelf.tenants(kind)
+        seen = [tenant, ""] if shelf.facts.shared else [tenant]
+        if kind in SHARED_WITH_SEERS and "" not in seen and shelf.holds(tenant):
+            seen.append("")
+        return seen
+
+    def _indexes(self, kind: Kind, pool: str | None) -> Iterator[tuple[Shelf, Index]]:
+        for shelf in self._mirror.shelves:
+            for tenant in self._tenants(shelf, Kind.RESOURCE if pool else kind):
+                index = shelf.pool(pool, tenant) if pool else shelf.ids(kind, tenant)
+                if index:
+                    yield shelf, index
+
+    def _walk(
+        self, kind: Kind, indexes: list[tuple[Shelf, Index]], marker: str, count: int | None
+    ) -> Iterator[Entry]:
+        """The entries after `marker` in the order of ids; at most `count` are needed."""
+        runs = [(shelf, after(index, marker, count or len(index))) for shelf, index in indexes]
+        if len(runs) == 1:
+            (shelf, ids) = runs[0]
+            entries = shelf.entries[kind]
+            found: Iterator[Entry | None] = (entries.get(id_) for id_ in ids)
+        else:
+            # The order of sources decides between two of the same id; `number` keeps shelves from being compared.
+            runs_of = [zip(ids, repeat(number)) for number, (_, ids) in enumerate(runs)]
+            shelves = [shelf.entries[kind] for shelf, _ in runs]
+            found = (shelves[number].get(id_) for id_, number in merge(*runs_of))
+        return (entry for entry in found if entry is not None and self._sees(entry))
+
+    def _find(self, kind: Kind, id_: str) -> Entry | None:
+        for shelf in self._mirror.shelves:
+            entry = shelf.entries[kind].get(id_)
+            if entry is not None and entry.tenant in self._tenants(shelf, kind) and self._sees(entry):
+                return entry
+        return None
+
+    def _sees(self, entry: Entry) -> bool:
+        """The second wall: nothing of another tenant passes, however it was found."""
+        if self._scope.tenant is None or entry.tenant in {self._scope.tenant, ""}:
+            return True
+        metrics.FOREIGN.inc()
+        return False
+
+
+def _canonical(id_: str) -> str:
+    try:
+        return str(uuid.UUID(id_))
+    except ValueError:
+        raise NotThere from None
+
+
+def _last_or(found: list[Entry], limit: int, skip: int) -> Page:
+    """Page by number of a filtered list; one past the end is the last."""
+    skip = min(skip, max(0, (len(found) - 1) // limit * limit))
+    return Page(found[skip : skip + limit], more=len(found) > skip + limit)
+
+
+def _silent(facts: Facts, late: float) -> float | None:
+    return None if facts.silent is None else facts.silent + late

@@ -1,0 +1,137 @@
+"""The read model of one process: every present source's objects in memory, kept up by following the change log.
+
+Reads never wait for a backend or the database. `follow` runs once a second and at every wake-up; a source whose log has a gap (pruned
+behind us) or whose generation rose is loaded again as a whole.
+"""
+
+import time
+import uuid
+from typing import Any
+
+import orjson
+import structlog
+from django.db import connection
+from django.db.models import F
+from django.db.models.functions import Extract, Now
+
+from adapters.types import Kind
+from o2ims import metrics
+from o2ims.models import Change, Item, Source
+from o2ims.shelf import Entry, Facts, Shelf
+
+log = structlog.get_logger()
+
+BATCH = 2000
+FRESH_SECONDS = 20.0  # of this mirror itself
+_ITEMS = """
+    SELECT s.last_sequence, i.kind, i.tenant, i.body::text
+    FROM o2ims_source s LEFT JOIN o2ims_item i ON i.source_id = s.id AND i.deleted_at IS NULL
+    WHERE s.id = %s
+"""
+
+
+class Mirror:
+    """The sources in the order of the configuration. One thread follows; any number read `shelves`."""
+
+    def __init__(self) -> None:
+        self.shelves: tuple[Shelf, ...] = ()
+        self.ready = False
+        self._caught_up = time.monotonic()
+
+    @property
+    def age(self) -> float:
+        """Seconds since this mirror last was as new as the log."""
+        return time.monotonic() - self._caught_up
+
+    def follow(self) -> None:
+        """Brings the mirror up to the log's end. Raises the database's errors, and is then as it was, or newer."""
+        started = time.monotonic()
+        shelves = {shelf.source_id: shelf for shelf in self.shelves}
+        present: list[Shelf] = []
+        for row in self._rows():
+            facts = self._facts(row)
+            shelf = shelves.get(row["id"])
+            if shelf is None or shelf.facts.generation != facts.generation:
+                shelf = self._load(row["id"], facts)
+            else:
+                shelf.facts = facts
+                if shelf.position < row["last_sequence"] and not self._apply(shelf):
+                    shelf = self._load(row["id"], facts)
+            present.append(shelf)
+            self._measure(shelf)
+        self.shelves = tuple(present)
+        self._caught_up = started
+        self.ready = True
+
+    def look_up(self, kind: Kind, id_: str) -> None:
+        """One indexed look at the table for an object this mirror does not have: another process may know it already."""
+        mine = {shelf.source_id: shelf for shelf in self.shelves}
+        rows = Item.objects.filter(kind=kind, object_id=uuid.UUID(id_), deleted_at__isnull=True)
+        if rows.filter(source_id__in=list(mine)).exists():
+            self.follow()
+
+    @staticmethod
+    def _rows() -> Any:
+        silent = Extract(Now() - F("contact_at"), "epoch")
+        return Source.objects.present().annotate(silent=silent).values(
+            "id", "name", "o_cloud", "order", "shared", "tenant", "state", "error_class", "generation",
+            "last_sequence", "silent", "fresh_seconds",
+        )  # fmt: skip
+
+    @staticmethod
+    def _facts(row: dict[str, Any]) -> Facts:
+        return Facts(**{name: row[name] for name in Facts.__slots__})
+
+    def _load(self, source_id: int, facts: Facts) -> Shelf:
+        """A whole source in one statement, and so in one snapshot."""
+        shelf = Shelf(source_id, facts)
+        entries: list[Entry] = []
+        with connection.chunked_cursor() as cursor:
+            cursor.execute(_ITEMS, [source_id])
+            while rows := cursor.fetchmany(BATCH):
+                for sequence, kind, tenant, body in rows:
+                    shelf.position = sequence
+                    if kind is not None:
+                        values = orjson.loads(body)
+                        values["o_cloud_id"] = facts.o_cloud
+                        entries.append(Entry(Kind(kind), tenant, values, shelf))
+        shelf.fill(entries)
+        log.info("source_loaded", source=facts.name, objects=len(entries), position=shelf.position)
+        return shelf
+
+    @staticmethod
+    def _apply(shelf: Shelf) -> bool:
+        """Follows the log. False if its next entry is gone already."""
+        while True:
+            changes = list(
+                Change.objects.filter(source_id=shelf.source_id, sequence__gt=shelf.position)
+                .order_by("sequence")
+                .values_list("sequence", "kind", "object_id", "tenant", "type", "after")[:BATCH]
+            )
+            for sequence, kind, object_id, tenant, type_, body in changes:
+                if sequence != shelf.position + 1:
+                    return False
+                if type_ == Change.Type.DELETE:
+                    shelf.drop(Kind(kind), str(object_id))
+                else:
+                    shelf.put(Kind(kind), tenant, body)
+                shelf.position = sequence
+            if len(changes) < BATCH:
+                return True
+
+    @staticmethod
+    def _measure(shelf: Shelf) -> None:
+        name = shelf.facts.name
+        metrics.SOURCE_UP.labels(name).set(1 if fresh(shelf.facts) else 0)
+        if shelf.facts.silent is not None:
+            metrics.SOURCE_LAG.labels(name).set(shelf.facts.silent)
+        for kind, entries in shelf.entries.items():
+            metrics.ITEMS.labels(name, kind).set(len(entries))
+
+
+def fresh(facts: Facts) -> bool:
+    """Whether what we have of a source is what it has now."""
+    return facts.state == Source.State.UP and facts.silent is not None and facts.silent < facts.fresh_seconds
+
+
+mirror = Mirror()

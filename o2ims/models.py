@@ -1,0 +1,150 @@
+"""The inventory's tables: where it comes from (Source), what is there (Item), what happened (Change)."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+from adapters.configuration import Backend, Configuration
+
+
+class SourceQuerySet(models.QuerySet["Source"]):
+    """Sources, many at a time."""
+
+    def present(self) -> "SourceQuerySet":
+        """Those that the configuration names and enables."""
+        return self.filter(retired_at__isnull=True)
+
+    def follow(self, configuration: Configuration) -> None:
+        """Makes the table say what the configuration says: new ones, renamed ones, and those that are gone from it."""
+        enabled = [backend for backend in configuration.backends if backend.enabled]
+        for order, backend in enumerate(enabled):
+            Source.take(backend, order)
+        gone = self.present().exclude(key__in=[backend.key for backend in enabled])
+        gone.update(retired_at=timezone.now(), generation=models.F("generation") + 1)
+
+
+class Source(models.Model):
+    """One backend as it was last seen. `last_sequence` is the newest Change; `generation` rises when its Items changed without
+    one (a new mapping, another tenant by configuration), so that mirrors load it again."""
+
+    class State(models.TextChoices):
+        STARTING = "starting"
+        UP = "up"
+        DOWN = "down"
+        HOLDING = "holding", "holding back deletes"
+
+    id = models.BigAutoField(primary_key=True)
+    key = models.CharField(max_length=200, unique=True, help_text="What its objects' ids are made with; never changes.")
+    name = models.CharField(max_length=63)
+    kind = models.CharField(max_length=63)
+    o_cloud = models.CharField("O-Cloud", max_length=200)
+    tenant = models.CharField(max_length=63, blank=True, help_text="Owner of objects that carry no tenant.")
+    shared = models.BooleanField(default=False, help_text="Objects of no tenant are seen by every tenant.")
+    order = models.PositiveIntegerField(default=0)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.STARTING)
+    state_since = models.DateTimeField(default=timezone.now)
+    contact_at = models.DateTimeField(null=True, help_text="When the backend last proved to be there.")
+    fresh_seconds = models.FloatField(default=20, help_text="How long after a contact what we have counts as fresh.")
+    listed_at = models.DateTimeField(null=True, help_text="When it was last listed completely.")
+    error = models.TextField(blank=True)
+    error_class = models.CharField(max_length=40, blank=True)
+    error_at = models.DateTimeField(null=True)
+    skipped = models.PositiveIntegerField(default=0, help_text="Objects that could not be mapped.")
+    version = models.CharField(max_length=100, blank=True)
+    abilities = models.JSONField(default=list)
+    checkpoint = models.TextField(blank=True)
+    mapping_version = models.PositiveIntegerField(default=0)
+    last_sequence = models.BigIntegerField(default=0)
+    generation = models.BigIntegerField(default=0)
+    owner = models.CharField(max_length=100, blank=True)
+    epoch = models.BigIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(null=True)
+    retired_at = models.DateTimeField(null=True)
+
+    objects: ClassVar[SourceQuerySet] = SourceQuerySet.as_manager()  # type: ignore[assignment]
+
+    class Meta:
+        ordering = ["order", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def take(cls, backend: Backend, order: int) -> None:
+        """Makes or updates the row of one configured backend."""
+        facts = {
+            "name": backend.name,
+            "kind": backend.kind,
+            "o_cloud": backend.o_cloud,
+            "tenant": backend.tenant or "",
+            "shared": backend.shared,
+            "order": order,
+            "retired_at": None,
+        }
+        row, made = cls.objects.get_or_create(key=backend.key, defaults=facts)
+        if made or all(getattr(row, name) == value for name, value in facts.items()):
+            return
+        cls.objects.filter(pk=row.pk).update(**facts, generation=models.F("generation") + 1)
+
+
+class Item(models.Model):
+    """An inventory object as it was last seen in its backend: a projection, which listing again would give again."""
+
+    row = models.BigAutoField(primary_key=True)
+    source = models.ForeignKey(Source, models.CASCADE, related_name="items")
+    kind = models.CharField(max_length=20)
+    object_id = models.UUIDField("id")
+    native_id = models.TextField()
+    native_version = models.CharField(max_length=40, blank=True)
+    parent = models.UUIDField(null=True, help_text="The pool of a resource.")
+    tenant = models.CharField(max_length=63, blank=True)
+    body = models.JSONField()
+    hash = models.BinaryField(max_length=16)
+    mapping_version = models.PositiveIntegerField()
+    sequence = models.BigIntegerField(help_text="Of its last Change.")
+    seen_at = models.DateTimeField(default=timezone.now)
+    deleted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "kind", "object_id"], name="item_key")]
+        indexes = [
+            models.Index(fields=["object_id"], name="item_by_id"),
+            models.Index(fields=["deleted_at"], name="item_tombstones", condition=models.Q(deleted_at__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.object_id}"
+
+
+class Change(models.Model):
+    """Something that happened to an Item. `sequence` is gapless within its source: taken under the Source row's lock."""
+
+    class Type(models.TextChoices):
+        CREATE = "CREATE"
+        MODIFY = "MODIFY"
+        DELETE = "DELETE"
+
+    id = models.BigAutoField(primary_key=True)
+    source = models.ForeignKey(Source, models.CASCADE, related_name="changes")
+    sequence = models.BigIntegerField()
+    kind = models.CharField(max_length=20)
+    object_id = models.UUIDField()
+    tenant = models.CharField(max_length=63, blank=True)
+    type = models.CharField(max_length=6, choices=Type.choices)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    at = models.DateTimeField(default=timezone.now)
+    request_id = models.CharField(max_length=64, default=uuid.uuid4, help_text="Of the request, or of the watch, that caused it.")
+    traceparent = models.CharField(max_length=55, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["source", "sequence"], name="change_sequence")]
+        indexes = [
+            models.Index(fields=["object_id"], name="change_by_object"),
+            models.Index(fields=["at"], name="change_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.kind} {self.object_id}"

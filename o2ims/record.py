@@ -1,0 +1,246 @@
+"""How something seen becomes a fact: the only writer of Item and Change.
+
+    seen ──► compare with its Item, under the Source row's lock and epoch ──► the same: nothing
+                                                                         └──► else: Item + one Change + the source's position
+
+One transaction a call, of at most `BATCH` objects. A repeat, whoever sends it, is nothing; an older state never replaces a newer
+one; a deleted object is not revived by what was seen before its end. Lock order everywhere: Source, then quotas, then subscriptions.
+"""
+
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from adapters.types import Gone, Kind, object_id
+from o2ims.models import Change, Item, Source
+from o2ims.sighting import Origin, Sighting
+
+BATCH = 500
+KIND_ORDER = {kind: number for number, kind in enumerate(Kind)}
+_UPDATED = (
+    "native_id", "native_version", "parent", "tenant", "body", "hash", "mapping_version", "sequence", "seen_at", "deleted_at",
+)  # fmt: skip
+
+
+class Fenced(Exception):
+    """Another collector owns the source now: what we saw is not ours to record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why something is recorded: the request, or the watch, that led to it, and its W3C trace."""
+
+    request_id: str
+    traceparent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an Item says, without its body."""
+
+    row: int
+    version: str
+    tenant: str
+    hash: bytes
+    mapping_version: int
+    sequence: int
+    deleted: bool
+
+
+Key = tuple[str, uuid.UUID]
+
+
+class Record:
+    """One source's facts, written by whoever holds `epoch`."""
+
+    def __init__(self, source_id: int, epoch: int, origin: Origin) -> None:
+        self._source_id = source_id
+        self._epoch = epoch
+        self.origin = origin
+
+    def sightings(self, seen: Sequence[Sighting], cause: Cause, *, since: int | None = None) -> list[Change]:
+        """Records objects as they are now. Returns the Changes; raises `Fenced`.
+
+        `since` is the source's sequence when a list began: where versions do not tell, what changed after it is left alone.
+        """
+        changes: list[Change] = []
+        for part in parts(seen):
+            with transaction.atomic():
+                source = self._locked()
+                known = self._known(sighting.object_id for sighting in part)
+                changes += self._write(source, [s for s in part if self._news(s, known.get(s.key), since)], known, cause)
+        return changes
+
+    def gone(self, keys: Iterable[tuple[Key, str]], cause: Cause) -> list[Change]:
+        """Records that objects (key, version as of when) are no more, children first. Returns the Changes; raises `Fenced`."""
+        ordered = sorted(keys, key=lambda pair: -KIND_ORDER[Kind(pair[0][0])])
+        changes: list[Change] = []
+        for part in parts(ordered):
+            with transaction.atomic():
+                changes += self._bury(self._locked(), dict(part), cause)
+        return changes
+
+    def missing(self, seen: set[Key], since: int) -> tuple[list[Key], int]:
+        """Which living Items a complete list lacks, leaving out those changed after sequence `since`; and how many live."""
+        living = Item.objects.filter(source_id=self._source_id, deleted_at__isnull=True)
+        keys = [(kind, id_, sequence) for kind, id_, sequence in living.values_list("kind", "object_id", "sequence")]
+        return [(kind, id_) for kind, id_, sequence in keys if (kind, id_) not in seen and sequence <= since], len(keys)
+
+    def key_of(self, gone: Gone) -> Key:
+        """The key of what a backend said is gone."""
+        return gone.kind, uuid.UUID(object_id(self.origin.key, gone.native_id))
+
+    def sequence(self) -> int:
+        """The newest Change's sequence."""
+        return Source.objects.values_list("last_sequence", flat=True).get(pk=self._source_id)
+
+    def checkpoint(self) -> str:
+        """What the last batch left as advice for the next watch."""
+        return Source.objects.values_list("checkpoint", flat=True).get(pk=self._source_id)
+
+    def settle(self, **facts: Any) -> None:
+        """Writes what is known about the source itself (state, checkpoint, times). Raises `Fenced`."""
+        mine = Source.objects.filter(pk=self._source_id, epoch=self._epoch, retired_at__isnull=True)
+        if not mine.update(**facts):
+            raise Fenced
+
+    def _locked(self) -> Source:
+        source = Source.objects.select_for_update().filter(pk=self._source_id, epoch=self._epoch).first()
+        if source is None or source.retired_at is not None:
+            raise Fenced
+        return source
+
+    def _known(self, ids: Iterable[uuid.UUID]) -> dict[Key, Known]:
+        rows = Item.objects.filter(source_id=self._source_id, object_id__in=list(ids)).values_list(
+            "kind", "object_id", "row", "native_version", "tenant", "hash", "mapping_version", "sequence", "deleted_at"
+        )
+        return {
+            (kind, id_): Known(row, version, tenant, bytes(hash_), mapping, sequence, deleted is not None)
+            for kind, id_, row, version, tenant, hash_, mapping, sequence, deleted in rows
+        }
+
+    def _bodies(self, rows: Iterable[int]) -> dict[int, Any]:
+        return dict(Item.objects.filter(row__in=list(rows)).values_list("row", "body"))
+
+    def _news(self, sighting: Sighting, was: Known | None, since: int | None) -> bool:
+        """Whether this says anything that is not known better already."""
+        if was is None:
+            return True
+        if self._older(sighting.version, was):
+            return False
+        if not self.origin.ordered and since is not None and was.sequence > since:
+            return False
+        return was.deleted or was.hash != sighting.hash or self._outdated(was)
+
+    def _older(self, version: str, known: Known) -> bool:
+        if not self.origin.ordered or not version or not known.version:
+            return False
+        # A deletion is the newest thing there is as of its version; a living object may be seen twice as of one.
+        return int(version) <= int(known.version) if known.deleted else int(version) < int(known.version)
+
+    def _write(
+        self, source: Source, part: Sequence[Sighting], known: dict[Key, Known], cause: Cause
+    ) -> list[Change]:
+        fresh = {sighting.key: sighting for sighting in part}
+        before = self._bodies(known[key].row for key in fresh if key in known and not known[key].deleted)
+        changes: list[Change] = []
+        silent = False
+        items: list[Item] = []
+        for key, sighting in fresh.items():
+            was = known.get(key)
+            if was is not None and not was.deleted and self._outdated(was):
+                silent = True
+            else:
+                changes += self._changes(source, sighting, was, before.get(was.row) if was else None, cause)
+            items.append(self._item(sighting, sequence=source.last_sequence))
+        Item.objects.bulk_create(
+            items, update_conflicts=True, unique_fields=["source", "kind", "object_id"], update_fields=_UPDATED
+        )
+        self._append(source, changes, silent=silent)
+        return changes
+
+    def _outdated(self, known: Known) -> bool:
+        return known.mapping_version < self.origin.mapping_version
+
+    def _changes(
+        self, source: Source, sighting: Sighting, was: Known | None, before: Any, cause: Cause
+    ) -> list[Change]:
+        """One Change; two where the object moved to another tenant: it ends in the old scope and begins in the new."""
+        if was is None or was.deleted:
+            return [self._change(source, sighting.key, sighting.tenant, Change.Type.CREATE, None, sighting.body, cause)]
+        if was.tenant != sighting.tenant:
+            return [
+                self._change(source, sighting.key, was.tenant, Change.Type.DELETE, before, None, cause),
+                self._change(source, sighting.key, sighting.tenant, Change.Type.CREATE, None, sighting.body, cause),
+            ]
+        return [self._change(source, sighting.key, sighting.tenant, Change.Type.MODIFY, before, sighting.body, cause)]
+
+    def _bury(self, source: Source, part: dict[Key, str], cause: Cause) -> list[Change]:
+        known = self._known(object_id for _, object_id in part)
+        dying = {
+            key: known[key]
+            for key, version in part.items()
+            if key in known and not known[key].deleted and not self._older(version, known[key])
+        }
+        before = self._bodies(was.row for was in dying.values())
+        changes = []
+        for key, was in dying.items():
+            changes.append(self._change(source, key, was.tenant, Change.Type.DELETE, before[was.row], None, cause))
+            Item.objects.filter(row=was.row).update(
+                deleted_at=timezone.now(),
+                sequence=source.last_sequence,
+                native_version=part[key] or was.version,
+            )
+        self._append(source, changes, silent=False)
+        return changes
+
+    def _change(
+        self, source: Source, key: Key, tenant: str, type_: Change.Type, before: Any, after: Any, cause: Cause
+    ) -> Change:
+        source.last_sequence += 1
+        return Change(
+            source_id=self._source_id,
+            sequence=source.last_sequence,
+            kind=key[0],
+            object_id=key[1],
+            tenant=tenant,
+            type=type_,
+            before=before,
+            after=after,
+            request_id=cause.request_id,
+            traceparent=cause.traceparent,
+        )
+
+    def _item(self, sighting: Sighting, sequence: int) -> Item:
+        return Item(
+            source_id=self._source_id,
+            kind=sighting.kind,
+            object_id=sighting.object_id,
+            native_id=sighting.native_id,
+            native_version=sighting.version,
+            parent=sighting.parent,
+            tenant=sighting.tenant,
+            body=sighting.body,
+            hash=sighting.hash,
+            mapping_version=self.origin.mapping_version,
+            sequence=sequence,
+        )
+
+    def _append(self, source: Source, changes: list[Change], *, silent: bool) -> None:
+        Change.objects.bulk_create(changes)
+        facts: dict[str, Any] = {"last_sequence": source.last_sequence} if changes else {}
+        if silent:
+            facts["generation"] = F("generation") + 1  # Items changed without a Change: mirrors load again
+        if facts:
+            Source.objects.filter(pk=source.pk).update(**facts)
+
+
+def parts(things: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """`things` in pieces of one transaction each."""
+    for start in range(0, len(things), BATCH):
+        yield things[start : start + BATCH]

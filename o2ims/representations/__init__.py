@@ -1,0 +1,1 @@
+"""One module per API flavour: how an inventory object looks on the wire."""

@@ -1,0 +1,26 @@
+"""What is forgotten in time: tombstones after an hour, changes after a week."""
+
+import structlog
+from django.conf import settings
+from django.db.models.functions import Now
+
+from o2ims.models import Change, Item
+
+log = structlog.get_logger()
+
+BATCH = 5000
+
+
+def tidy() -> int:
+    """Deletes what is old enough, in small transactions. Returns how many rows."""
+    tombstones = Item.objects.filter(deleted_at__lt=Now() - settings.TOMBSTONE_RETENTION)
+    deleted, _ = tombstones.delete()
+    while True:
+        old = Change.objects.filter(at__lt=Now() - settings.CHANGE_RETENTION).values_list("id", flat=True)[:BATCH]
+        count, _ = Change.objects.filter(id__in=list(old)).delete()
+        deleted += count
+        if count < BATCH:
+            break
+    if deleted:
+        log.info("tidied", rows=deleted)
+    return deleted

@@ -1,0 +1,121 @@
+"""One source's objects in memory, ready to be answered: encoded, indexed by id, pool and tenant.
+
+One thread writes, any number read, without a lock: entries are replaced, never changed, and a reader takes a slice of an index (one
+atomic step) and then looks each id up, leaving out what has gone since.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Mapping
+from typing import Any
+
+from adapters.types import Kind
+
+
+class Entry:
+    """One object. `body` is the stored body with `o_cloud_id` added; `encoded` holds its bytes per representation, made on
+    first use."""
+
+    __slots__ = ("body", "encoded", "id", "kind", "pool", "source", "tenant")
+
+    def __init__(self, kind: Kind, tenant: str, body: Mapping[str, Any], source: "Shelf") -> None:
+        self.kind = kind
+        self.id: str = body["id"]
+        self.tenant = tenant
+        self.body = body
+        self.pool: str | None = body["pool_id"] if kind is Kind.RESOURCE else None
+        self.source = source
+        self.encoded: dict[str, bytes] = {}
+
+
+class Facts:
+    """What a reader needs to know of a source. Replaced as a whole when the source's row changes."""
+
+    __slots__ = ("error_class", "fresh_seconds", "generation", "name", "o_cloud", "order", "shared", "silent", "state", "tenant")
+
+    def __init__(self, **facts: Any) -> None:
+        self.name: str = facts["name"]
+        self.o_cloud: str = facts["o_cloud"]
+        self.order: int = facts["order"]
+        self.shared: bool = facts["shared"]
+        self.tenant: str = facts["tenant"]
+        self.state: str = facts["state"]
+        self.error_class: str = facts["error_class"]
+        self.generation: int = facts["generation"]
+        self.fresh_seconds: float = facts["fresh_seconds"]
+        #: Seconds since the backend last proved to be there, as of the last look; None if it never did.
+        self.silent: float | None = facts["silent"]
+
+
+Index = list[str]
+
+
+class Shelf:
+    """The objects of one source, up to `position` of its change log."""
+
+    def __init__(self, source_id: int, facts: Facts) -> None:
+        self.source_id = source_id
+        self.facts = facts
+        self.position = 0
+        self.entries: dict[Kind, dict[str, Entry]] = {kind: {} for kind in Kind}
+        self._ids: dict[tuple[Kind, str], Index] = {}
+        self._pools: dict[tuple[str, str], Index] = {}
+
+    def put(self, kind: Kind, tenant: str, body: dict[str, Any]) -> None:
+        """Adds or replaces one object."""
+        body["o_cloud_id"] = self.facts.o_cloud
+        entry = Entry(kind, tenant, body, self)
+        old = self.entries[kind].get(entry.id)
+        if old is not None and (old.tenant, old.pool) != (tenant, entry.pool):
+            self.drop(kind, entry.id)
+            old = None
+        self.entries[kind][entry.id] = entry
+        if old is None:
+            for index in self._indexes(entry):
+                insort(index, entry.id)
+
+    def fill(self, entries: list[Entry]) -> None:
+        """Adds many to an empty shelf at once."""
+        for entry in entries:
+            self.entries[entry.kind][entry.id] = entry
+            for index in self._indexes(entry):
+                index.append(entry.id)
+        for index in (*self._ids.values(), *self._pools.values()):
+            index.sort()
+
+    def drop(self, kind: Kind, id_: str) -> None:
+        """Takes one object away; one that is not there is nothing."""
+        entry = self.entries[kind].pop(id_, None)
+        if entry is None:
+            return
+        for index in self._indexes(entry):
+            at = bisect_left(index, id_)
+            if at < len(index) and index[at] == id_:
+                del index[at]
+
+    def ids(self, kind: Kind, tenant: str) -> Index:
+        """The sorted ids of one tenant's objects ('' for nobody's)."""
+        return self._ids.get((kind, tenant), [])
+
+    def pool(self, pool: str, tenant: str) -> Index:
+        """The sorted ids of one tenant's resources in one pool."""
+        return self._pools.get((pool, tenant), [])
+
+    def tenants(self, kind: Kind) -> list[str]:
+        """Whose objects of a kind there are."""
+        return [tenant for (of, tenant), index in list(self._ids.items()) if of is kind and index]
+
+    def holds(self, tenant: str) -> bool:
+        """Whether any pool or resource here is the tenant's."""
+        return bool(self.ids(Kind.RESOURCE, tenant) or self.ids(Kind.RESOURCE_POOL, tenant))
+
+    def _indexes(self, entry: Entry) -> list[Index]:
+        found = [self._ids.setdefault((entry.kind, entry.tenant), [])]
+        if entry.pool is not None:
+            found.append(self._pools.setdefault((entry.pool, entry.tenant), []))
+        return found
+
+
+def after(index: Index, marker: str, count: int) -> Index:
+    """The `count` ids that follow `marker` ('' for the start)."""
+    start = bisect_right(index, marker) if marker else 0
+    return index[start : start + count]

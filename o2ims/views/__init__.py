@@ -1,0 +1,1 @@
+"""The views, one noun each: they parse, ask the inventory and answer."""

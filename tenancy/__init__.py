@@ -1,0 +1,1 @@
+"""Who is asking, what may they, what did they do."""

@@ -1,0 +1,27 @@
+"""What the application's login may do with a table, said in the migration that makes the table.
+
+The owner migrates (`MIGRATE_DATABASE_URL`); the application connects as the role of `DATABASE_URL` and has only what is granted here. With
+one login for both there is nothing to grant.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.db.migrations import RunPython
+
+READ, APPEND, ALL = "SELECT", "SELECT, INSERT", "SELECT, INSERT, UPDATE, DELETE"
+
+
+def grant(privileges: str, *tables: str) -> RunPython:
+    """A migration step that gives the application's role `privileges` on `tables`, and nothing else."""
+
+    def forwards(_apps: Any, schema_editor: Any) -> None:
+        role = settings.DATABASES["default"]["USER"]
+        if role == settings.DATABASES["owner"]["USER"]:
+            return
+        for table in tables:
+            names = schema_editor.quote_name(table), schema_editor.quote_name(role)
+            schema_editor.execute("REVOKE ALL ON TABLE {} FROM {}".format(*names))
+            schema_editor.execute("GRANT {} ON TABLE {} TO {}".format(privileges, *names))
+
+    return RunPython(forwards, RunPython.noop, elidable=False)

@@ -1,0 +1,7 @@
+"""What is counted about identity."""
+
+from prometheus_client import Counter
+
+AUTH = Counter("o2ims_auth", "Requests to an API root by the outcome of identifying the caller.", ["status"])
+for _status in ("success", "missing", "invalid", "suspended", "unavailable"):
+    AUTH.labels(_status)

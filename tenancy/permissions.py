@@ -1,0 +1,29 @@
+"""What an identified caller may do. Until roles come: read what its scope shows."""
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from tenancy.principals import Principal
+
+if TYPE_CHECKING:  # DRF's views import this module by its settings
+    from rest_framework.views import APIView
+
+
+class Identified(BasePermission):
+    """Somebody the middleware identified."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:  # noqa: ARG002
+        """Whether the caller is identified."""
+        return isinstance(request.user, Principal)
+
+
+class MayReadDocs(BasePermission):
+    """Everyone where `DOCS_PUBLIC` is set, else people who are signed in to the admin site."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:  # noqa: ARG002
+        """Whether the caller may read the documentation."""
+        person = getattr(request._request, "user", None)
+        return settings.DOCS_PUBLIC or bool(person and person.is_active and person.is_staff)
