@@ -12,9 +12,9 @@ import random
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 import aiohttp
@@ -23,10 +23,8 @@ from yarl import URL
 from adapters import http
 from adapters.errors import BackendError, Broken, Busy, Expired, TimedOut, Unauthorized, Unreachable
 from adapters.kubeconfig import SERVICE_ACCOUNT, Access, load
+from adapters.kubelisting import Listing
 
-PAGE = 500
-
-_RESTARTS = 3
 _BUSY_TRIES = 4
 _BUSY_SECONDS = 5.0
 _LINE_LIMIT = 16 * 1024 * 1024
@@ -40,51 +38,6 @@ class Cut(Unreachable):
 
 class Silent(TimedOut):
     """A stream said nothing until its deadline, and did not end."""
-
-
-class Listing(Generic[_Kept]):
-    """One list being read, page by page: `query` of the next page, `add` what came, until `done`. `keep` is called with each
-    item and its result is what `items` hold, so that the raw page can go. `version` is the list's resourceVersion; with
-    `at` the list is as it was at that resourceVersion (`Expired` if the server has forgotten)."""
-
-    def __init__(self, source: str, what: str, keep: Callable[[Any], _Kept], at: str = "") -> None:
-        self.items: list[_Kept] = []
-        self.version = ""
-        self.done = False
-        self._source, self._what, self._keep, self._at = source, what, keep, at
-        self._token = ""
-        self._restarts = 0
-
-    def query(self) -> dict[str, str]:
-        """The query of the page to ask for."""
-        if self._token:
-            return {"limit": str(PAGE), "continue": self._token}
-        exact = {"resourceVersion": self._at, "resourceVersionMatch": "Exact"} if self._at else {}
-        return {"limit": str(PAGE), **exact}
-
-    def add(self, page: Any) -> None:
-        """Takes a page in."""
-        meta, items = page.get("metadata"), page.get("items")
-        if (
-            not isinstance(meta, dict)
-            or not isinstance(items, list)
-            or not isinstance(meta.get("resourceVersion"), str)
-        ):
-            raise Broken(self._source, f"answered no list, asked to {self._what}")
-        if len(self.items) + len(items) > http.LIST_LIMIT:
-            raise Broken(self._source, f"has more than {http.LIST_LIMIT} objects, asked to {self._what}")
-        self.items.extend(map(self._keep, items))
-        self.version = meta["resourceVersion"]
-        self._token = meta.get("continue") or ""
-        self.done = not self._token
-
-    def restart(self, error: Expired) -> None:
-        """Begins anew after a page has expired; raises `error` if that cannot help, or did not a few times."""
-        if not self._token or self._restarts == _RESTARTS:
-            raise error
-        self._restarts += 1
-        self.items.clear()
-        self._token = ""
 
 
 class Connection:
@@ -246,7 +199,7 @@ class Session:
 
     async def lines(
         self, path: str, query: Mapping[str, str], *, what: str, seconds: float
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """The lines of a stream until it ends. Raises `Cut` where it ends wrongly and `Silent` if it has not after `seconds`."""
         end = asyncio.get_running_loop().time() + seconds
         try:

@@ -112,7 +112,7 @@ def _from_file(source: str, path: str, context: str, configuration: Any) -> tupl
         raise Misconfigured(source, f"there is no kubeconfig {path}")
     try:
         document = config.KubeConfigMerger(path).config
-    except Exception as error:  # noqa: BLE001 - yaml's errors, and the package's own AttributeError for a file that is a list
+    except Exception as error:  # yaml's errors, and AttributeError for a file that is a list
         raise Misconfigured(
             source, f"the kubeconfig {path} cannot be read: {type(error).__name__}"
         ) from error

@@ -105,8 +105,10 @@ async def _bounded(scope: Scope, receive: Receive, given: dict[bytes, str]) -> R
 
     async def once() -> Message:
         nonlocal sent
-        if sent:
-            return await receive()
+        while sent:  # what is left of a body nobody wants, then the end of the connection
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return message
         sent = True
         return {"type": "http.request", "body": body, "more_body": False}
 

@@ -1,5 +1,6 @@
 """Is this process alive, and can it serve? Liveness touches nothing; readiness says what is missing, and why."""
 
+import time
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -8,7 +9,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from netweave.runtime import runtime
 from o2ims import metrics
+from o2ims.gateway import gateway
 from o2ims.mirror import mirror
+from o2ims.models import Source
+
+PATIENCE_SECONDS = 30.0
+_STARTED = time.monotonic()
 
 PATHS = frozenset({"/livez", "/readyz"})
 
@@ -18,12 +24,20 @@ def readiness() -> tuple[int, dict[str, Any]]:
 
     A dependency that is away degrades what is answered, and says so; it does not take the process out of service: reads go on.
     """
-    checks = {"inventory": "loaded" if mirror.ready else "loading", "database": runtime.database}
+    loaded = mirror.ready and (_all_listed() or time.monotonic() - _STARTED > PATIENCE_SECONDS)
+    checks = {"inventory": "loaded" if loaded else "loading", "database": runtime.database}
     if runtime.stopping:
         return 503, {"status": "stopping", "checks": checks}
-    if not mirror.ready:
+    if not loaded:
         return 503, {"status": "starting", "checks": checks}
     return 200, {"status": "ready" if runtime.database == "up" else "degraded", "checks": checks}
+
+
+def _all_listed() -> bool:
+    """Whether every configured source has been listed or has failed: before that, a short list would read as a deletion."""
+    states = {shelf.facts.name: shelf.facts.state for shelf in mirror.shelves}
+    enabled = [backend.name for backend in gateway.current().backends if backend.enabled]
+    return all(states.get(name, Source.State.STARTING) != Source.State.STARTING for name in enabled)
 
 
 async def answer(scope: MutableMapping[str, Any], send: Any) -> None:

@@ -10,6 +10,10 @@ import structlog
 _SECRET = ("password", "secret", "token", "authorization", "cookie", "credential")
 
 
+# Without the local variables: they hold tokens and other people's data.
+_tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
+
 def _redact(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     for key in event:
         if any(word in key.lower() for word in _SECRET):
@@ -28,7 +32,7 @@ def configure(level: str) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.dict_tracebacks,
+        _tracebacks,
         _redact,
     ]
     structlog.configure(

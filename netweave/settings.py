@@ -43,7 +43,7 @@ CHANNEL_LAYERS = {
     }
 }
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing to collect
 
 # --- how long things last ----------------------------------------------------------------------------------------
 CHANGE_RETENTION = env.duration("CHANGE_RETENTION", "7d")
@@ -72,7 +72,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [  # all synchronous: one contiguous block, one hop to a thread a request
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "netweave.static.StaticFiles",
     "api.compression.CompressionMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import aclosing
 from typing import Any, TypeVar
 
@@ -12,8 +12,8 @@ from adapters.configuration import duration
 from adapters.errors import BackendError, Expired, Forbidden, Misconfigured
 from adapters.ims.kubernetes.cluster import Changes
 from adapters.ims.kubernetes.discovery import Collection
-from adapters.ims.kubernetes.mapping import POOL_LABELS
 from adapters.ims.kubernetes.observation import Observation
+from adapters.ims.kubernetes.pools import LABELS
 from adapters.ims.kubernetes.survey import Ask, Survey, discover, survey
 from adapters.kube import Connection, Session
 from adapters.types import (
@@ -82,7 +82,7 @@ class Adapter(ImsAdapter):
         """All objects as of one moment, from one reading of the cluster."""
         yield from self._read().objects
 
-    async def watch(self, checkpoint: str) -> AsyncIterator[Batch]:  # noqa: ARG002
+    async def watch(self, checkpoint: str) -> AsyncGenerator[Batch, None]:  # noqa: ARG002
         """Lists and watches; where only a new list helps, a full batch says why."""
         connection = await asyncio.to_thread(self._connect)
         async with connection.session() as session:
@@ -196,7 +196,7 @@ class Adapter(ImsAdapter):
     def _pool_labels(self) -> tuple[str, ...]:
         found = self.options.config.get("nodePoolLabels")
         if found is None:
-            return POOL_LABELS
+            return LABELS
         if not isinstance(found, list) or not all(isinstance(label, str) and label for label in found):
             raise Misconfigured(self.name, "nodePoolLabels must be a list of label names")
         return tuple(found)

@@ -7,12 +7,13 @@ A Node and its Machine are one resource, under the Machine's uid. A version is t
 known: of the event that changed it or something it is joined from, and never lower than it was before.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
-from adapters.ims.kubernetes import joins, mapping
+from adapters.ims.kubernetes import joins, mapping, pools
 from adapters.ims.kubernetes.discovery import (
     CLASSES,
     MACHINES,
@@ -35,11 +36,12 @@ from adapters.ims.kubernetes.facts import (
     Volume,
 )
 from adapters.ims.kubernetes.groups import Groups, Totals, check
+from adapters.ims.kubernetes.published import Published
 from adapters.ims.kubernetes.store import Ref, Store
-from adapters.types import KINDS, DeploymentManager, Gone, InventoryObject, Kind, Resource, ResourcePool
+from adapters.types import DeploymentManager, Gone, InventoryObject, Resource, ResourcePool
 
 _log = structlog.get_logger()
-_MAKERS = {
+_MAKERS: dict[str, Callable[[Any], Facts]] = {
     NODES: Node.of,
     VOLUMES: Volume.of,
     CLASSES: StorageClass.of,
@@ -50,8 +52,7 @@ _MAKERS = {
 }
 _RESOURCE_TABLES = {NODES, VOLUMES, *MACHINES}
 _MANAGER = ("manager", "")
-_DEFAULT = ("pool", mapping.DEFAULT_POOL)
-_KIND_ORDER = {kind: order for order, kind in enumerate(Kind)}
+_DEFAULT = ("pool", pools.DEFAULT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ class Identity:
     server: str
     version: str
     machine_apis: tuple[str, ...] = ()
-    pool_labels: tuple[str, ...] = mapping.POOL_LABELS
+    pool_labels: tuple[str, ...] = pools.LABELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,20 +80,21 @@ class Cluster:
 
     def __init__(self, source: str, identity: Identity) -> None:
         self._source, self._identity = source, identity
-        self._store = Store(joins.index if identity.machine_apis else lambda ref, facts: ())
+        self._store = Store(joins.index if identity.machine_apis else None)
         self._dirty: dict[Ref, int] = {}
         self._made: dict[Ref, InventoryObject] = {}
         self._changed: list[tuple[Ref, InventoryObject | None, int]] = []
-        self._published: dict[tuple[Kind, str], tuple[Ref, InventoryObject]] = {}
+        self._published = Published()
         self._pools: set[Ref] = set()
-        self._labels: dict[str, mapping.LabelPool] = {}
+        self._labels: dict[str, pools.LabelPool] = {}
         self._groups, self._totals = Groups(), Totals()
         self._skipped = 0
+        self._latest = 0
 
     def read(self, table: str, raw: Any) -> tuple[Ref, Facts] | None:
         """The facts of a raw object, for `put`; None for one that cannot be read, which is counted."""
         try:
-            facts = MachineSet.of(raw, SETS[table]) if table in SETS else _MAKERS[table](raw)
+            facts: Facts = MachineSet.of(raw, SETS[table]) if table in SETS else _MAKERS[table](raw)
             if isinstance(facts, Node):
                 check(facts)
         except UNREADABLE as error:
@@ -104,6 +106,7 @@ class Cluster:
         """Takes an object in as it was at `version`, or (None) takes it out."""
         if ref[0] == NODES and self._totals.replace(_node(self._store.get(ref)), _node(facts)):
             self._touch(_MANAGER, version)
+        self._latest = max(version, self._latest)
         for reader in self._store.put(ref, facts):
             self._touch(reader, version)
         if ref == (NAMESPACES, SYSTEM):
@@ -127,12 +130,17 @@ class Cluster:
             for ref in [ref for ref in self._dirty if ref[0] in tables]:
                 self._make(ref)
         if self._pools != {_DEFAULT}:  # whether there is a default pool depends on whether there are others
-            self._touch(_DEFAULT, max((version for _, _, version in self._changed), default=0))
+            self._touch(_DEFAULT, self._latest)
             self._make(_DEFAULT)
         if _MANAGER in self._dirty:
             self._make(_MANAGER)
         self._dirty.clear()  # namespaces and the like: nothing is made of them alone
-        return self._publish()
+        changed, self._changed = self._changed, []
+        objects, gone, clashes = self._published.update(changed, self._made)
+        for ref in clashes:
+            self._skip(ref[0], {"metadata": {"name": ref[1]}}, ValueError("its id is another object's"))
+        skipped, self._skipped = self._skipped, 0
+        return Changes(objects, gone, skipped)
 
     def _touch(self, ref: Ref, version: int) -> None:
         self._dirty[ref] = max(version, self._dirty.get(ref, 0))
@@ -178,7 +186,7 @@ class Cluster:
                 self._store.get(
                     ("pool", found.meta.uid)
                 )  # read, so that this is made again when its zones change
-                return mapping.set_pool(found, self._groups.zones(found.meta.uid) or ())
+                return pools.set_pool(found, self._groups.zones(found.meta.uid) or ())
             case StorageClass() as found:
                 return mapping.class_type(found)
         return None
@@ -192,10 +200,10 @@ class Cluster:
         machine = machines[0] if machines else None
         if pool:
             return mapping.node_resource(node, machine, pool.meta.uid, pool.meta.tenant)
-        label = mapping.label_pool(node.labels, self._identity.pool_labels)
+        label = pools.label_pool(node.labels, self._identity.pool_labels)
         if label:
             self._labels[label.native_id] = label
-        return mapping.node_resource(node, machine, label.native_id if label else mapping.DEFAULT_POOL, None)
+        return mapping.node_resource(node, machine, label.native_id if label else pools.DEFAULT, None)
 
     def _machine(self, ref: Ref, machine: Machine) -> Resource | None:
         """A Machine whose Node is there is that Node's resource; of two Machines of one Node only the first counts."""
@@ -207,7 +215,7 @@ class Cluster:
         pool = joins.set_of(self._store, machine)
         if pool:
             return mapping.machine_resource(machine, pool.meta.uid, pool.meta.tenant)
-        return mapping.machine_resource(machine, mapping.DEFAULT_POOL, None)
+        return mapping.machine_resource(machine, pools.DEFAULT, None)
 
     def _volume(self, volume: Volume) -> Resource:
         storage_class = self._store.get((CLASSES, volume.storage_class)) if volume.storage_class else None
@@ -217,11 +225,11 @@ class Cluster:
 
     def _derived_pool(self, native_id: str) -> ResourcePool | None:
         label, zones = self._labels.get(native_id), self._groups.zones(native_id)
-        if not label and native_id not in {mapping.DEFAULT_POOL, mapping.STORAGE_POOL}:
+        if not label and native_id not in {pools.DEFAULT, pools.STORAGE}:
             return None  # the pool of a set, which makes it itself
-        if zones is None and (native_id != mapping.DEFAULT_POOL or self._pools - {_DEFAULT}):
+        if zones is None and (native_id != pools.DEFAULT or self._pools - {_DEFAULT}):
             return None
-        return mapping.derived_pool(native_id, label, zones or ())
+        return pools.derived_pool(native_id, label, zones or ())
 
     def _derived_type(self, native_id: str) -> InventoryObject | None:
         ref = self._groups.first(native_id)
@@ -255,38 +263,6 @@ class Cluster:
             },
         )
 
-    def _publish(self) -> Changes:
-        """Compares by id: what one object no longer is, another may be now (a Machine that became a Node)."""
-        gone: dict[tuple[Kind, str], int] = {}
-        for ref, old, version in self._changed:
-            key = _key(old) if old else None
-            if key and self._published.get(key, (None,))[0] == ref:
-                gone[key] = version
-        objects = []
-        for ref, _, version in self._changed:
-            new = self._made.get(ref)
-            if new is None:
-                continue
-            key = _key(new)
-            owner, before = self._published.get(key, (ref, None))
-            if owner != ref and key not in gone:
-                self._skip(ref[0], {"metadata": {"name": ref[1]}}, ValueError("its id is another object's"))
-                continue
-            gone.pop(key, None)
-            published = replace(new, version=_latest(version, before))
-            self._published[key] = (ref, published)
-            if before is None or replace(before, version=published.version) != published:
-                objects.append(published)
-        removed = [
-            Gone(*key, version=_latest(version, self._published.pop(key)[1])) for key, version in gone.items()
-        ]
-        skipped, self._skipped, self._changed = self._skipped, 0, []
-        return Changes(
-            tuple(sorted(objects, key=lambda found: _KIND_ORDER[KINDS[type(found)]])),
-            tuple(sorted(removed, key=lambda found: -_KIND_ORDER[found.kind])),
-            skipped,
-        )
-
     def _skip(self, table: str, raw: Any, error: Exception) -> None:
         self._skipped += 1
         _log.warning(
@@ -300,14 +276,6 @@ def _name(raw: Any) -> str:
     if not isinstance(meta, dict):
         return ""
     return f"{meta['namespace']}/{meta.get('name')}" if meta.get("namespace") else str(meta.get("name"))
-
-
-def _key(found: InventoryObject) -> tuple[Kind, str]:
-    return KINDS[type(found)], found.native_id
-
-
-def _latest(version: int, before: InventoryObject | None) -> str:
-    return str(max(version, int(before.version) if before else 0))
 
 
 def _node(facts: Facts | None) -> Node | None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from sys import intern
 from typing import Any, Self, TypeAlias
 
-TENANT = "o2ims.oran.org/tenant"
-TAGS = "o2ims.oran.org/tags"
+from adapters.ims.kubernetes.meta import TAGS, Meta, mapping, tag_list, text, texts
+
 POOL_ID = "o2ims.oran.org/resource-pool-id"
 OPENSHIFT = "machine.openshift.io"
 CLUSTER_API = "cluster.x-k8s.io"
@@ -28,42 +28,6 @@ _NODE_ANNOTATIONS = {
 _INSTANCE_TYPE_KEYS = ("instanceType", "machineType", "vmSize", "flavor", "profile")
 _ZONE_KEYS = ("zone", "availabilityZone", "zoneId")
 _REGION_KEYS = ("region", "location", "regionId")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meta:
-    """What every object has. `key` is `namespace/name`, or the name alone; `tags` as the annotation or label says."""
-
-    key: str
-    namespace: str
-    name: str
-    uid: str
-    created: str
-    description: str
-    tenant: str | None
-    tags: tuple[str, ...]
-    #: The controller or first owner: kind, name, uid.
-    owner: tuple[str, str, str] | None
-
-    @classmethod
-    def of(cls, raw: Mapping[str, Any]) -> Self:
-        """The metadata of a raw object."""
-        meta = raw["metadata"]
-        labels, annotations = mapping(meta, "labels"), mapping(meta, "annotations")
-        name, namespace, uid = text(meta, "name"), text(meta, "namespace"), text(meta, "uid")
-        if not name or not uid:
-            raise ValueError("it has no name or uid")
-        return cls(
-            key=f"{namespace}/{name}" if namespace else name,
-            namespace=intern(namespace),
-            name=name,
-            uid=uid,
-            created=text(meta, "creationTimestamp"),
-            description=text(annotations, "description"),
-            tenant=text(labels, TENANT) or None,
-            tags=_tags(text(annotations, TAGS) or text(labels, TAGS)),
-            owner=_owner(meta.get("ownerReferences")),
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,36 +241,11 @@ class Naming:
             meta=Meta.of(raw),
             name=text(data, "name").strip(),
             description=text(data, "description").strip(),
-            locations=_tags(text(data, "location")),
+            locations=tag_list(text(data, "location")),
         )
 
 
 Facts: TypeAlias = Node | Machine | MachineSet | Volume | StorageClass | Namespace | Naming
-
-
-def mapping(raw: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """The object at `key`; {} if there is none."""
-    found = raw.get(key)
-    if found is None:
-        return {}
-    if not isinstance(found, dict):
-        raise TypeError(f"{key} is no object")
-    return found
-
-
-def text(raw: Mapping[str, Any], key: str) -> str:
-    """The text at `key`; '' if there is none."""
-    found = raw.get(key)
-    if found is None:
-        return ""
-    if not isinstance(found, str):
-        raise TypeError(f"{key} is no text")
-    return found
-
-
-def texts(raw: Mapping[str, Any], key: str) -> dict[str, str]:
-    """The object of texts at `key`, its texts shared between the many objects that have the same."""
-    return {intern(name): intern(value) for name, value in sorted(mapping(raw, key).items())}
 
 
 def _provider(spec: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -328,15 +267,6 @@ def _region(provider: Mapping[str, Any]) -> str:
 def _placement(provider: Mapping[str, Any]) -> Mapping[str, Any]:
     found = provider.get("placement")
     return found if isinstance(found, dict) else {}
-
-
-def _tags(value: str) -> tuple[str, ...]:
-    return tuple(sorted({tag.strip() for tag in value.split(",")} - {""}))
-
-
-def _owner(references: Any) -> tuple[str, str, str] | None:
-    found = sorted(references or (), key=lambda reference: reference.get("controller") is not True)
-    return (text(found[0], "kind"), text(found[0], "name"), text(found[0], "uid")) if found else None
 
 
 def _taints(raw: Any) -> tuple[Mapping[str, str], ...]:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from adapters.ims.kubernetes.discovery import MACHINES, NODES
-from adapters.ims.kubernetes.facts import CLUSTER_API, OPENSHIFT, Facts, Machine, MachineSet, Meta, Node
+from adapters.ims.kubernetes.facts import CLUSTER_API, OPENSHIFT, Facts, Machine, MachineSet, Node
+from adapters.ims.kubernetes.meta import Meta
 from adapters.ims.kubernetes.store import Ref, Store
 
 

@@ -6,29 +6,18 @@ Native ids are uids where there is one; what we derive has a path for an id (`in
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from adapters.ims.kubernetes.facts import Machine, MachineSet, Naming, Node, StorageClass, Volume
+from adapters.ims.kubernetes.facts import Machine, Naming, Node, StorageClass, Volume
+from adapters.ims.kubernetes.meta import present
+from adapters.ims.kubernetes.pools import STORAGE
 from adapters.ims.kubernetes.quantity import number, quantity
 from adapters.types import (
     DeploymentManager,
     Resource,
     ResourceClass,
     ResourceKind,
-    ResourcePool,
     ResourceType,
-)
-
-DEFAULT_POOL = "default"
-STORAGE_POOL = "storage"
-POOL_LABELS = (
-    "eks.amazonaws.com/nodegroup",
-    "cloud.google.com/gke-nodepool",
-    "kubernetes.azure.com/agentpool",
-    "agentpool",
-    "karpenter.sh/nodepool",
-    "node-role.kubernetes.io/*",
 )
 
 _ROLE = "node-role.kubernetes.io/"
@@ -50,34 +39,6 @@ _NOISE = (
 #: software made, or one about which nothing is known: LOGICAL, since a Node itself is a logical view of a machine.
 _METAL = {"metal3", "baremetalhost"}
 _GIB = 1024**3
-
-
-@dataclass(frozen=True, slots=True)
-class LabelPool:
-    """The pool of all nodes with the label `key` = `value`."""
-
-    key: str
-    value: str
-
-    @property
-    def native_id(self) -> str:
-        """`node-pool/<key>/<value>`; a label without a value (a role) is its key."""
-        return f"node-pool/{self.key}/{self.value}" if self.value else f"node-pool/{self.key}"
-
-
-def label_pool(labels: Mapping[str, str], wanted: Iterable[str] = POOL_LABELS) -> LabelPool | None:
-    """The pool that a node's labels name: the first of `wanted` that it has. `prefix/*` takes the first label below the prefix;
-    there `worker` comes last, because a node with a second role is in that pool."""
-    for key in wanted:
-        if not key.endswith("/*"):
-            if labels.get(key):
-                return LabelPool(key, labels[key])
-            continue
-        below = [label for label in labels if label.startswith(key[:-1])]
-        if below:
-            chosen = min(below, key=lambda label: (label.endswith("/worker"), label))
-            return LabelPool(chosen, "" if labels[chosen] in {"", "true"} else labels[chosen])
-    return None
 
 
 def node_zone(node: Node) -> str:
@@ -129,7 +90,7 @@ def node_resource(node: Node, machine: Machine | None, pool_id: str, pool_tenant
         global_asset_id=_asset(node.system_uuid),
         tags=node.meta.tags or meta.tags,
         groups=tuple(sorted([*(f"role/{role}" for role in roles), *([f"zone/{zone}"] if zone else [])])),
-        extensions=_present(
+        extensions=present(
             {
                 "k8s.node.name": node.meta.name,
                 **_machine_facts(machine),
@@ -166,7 +127,7 @@ def machine_resource(machine: Machine, pool_id: str, pool_tenant: str | None) ->
         pool_native_id=pool_id,
         tags=machine.meta.tags,
         groups=(f"zone/{machine.zone}",) if machine.zone else (),
-        extensions=_present(
+        extensions=present(
             {
                 **_machine_facts(machine),
                 "k8s.createdAt": machine.meta.created,
@@ -190,9 +151,9 @@ def volume_resource(volume: Volume, storage_class: StorageClass | None, claim_te
         description=volume.meta.description,
         tenant=volume.meta.tenant or claim_tenant,
         type_native_id=volume_type(volume, storage_class),
-        pool_native_id=STORAGE_POOL,
+        pool_native_id=STORAGE,
         tags=volume.meta.tags,
-        extensions=_present(
+        extensions=present(
             {
                 "k8s.createdAt": volume.meta.created,
                 "k8s.capacity": {"storage": volume.capacity} if volume.capacity else {},
@@ -204,39 +165,6 @@ def volume_resource(volume: Volume, storage_class: StorageClass | None, claim_te
                 "k8s.driver": volume.driver,
             }
         ),
-    )
-
-
-def set_pool(found: MachineSet, node_zones: Iterable[str]) -> ResourcePool:
-    """A MachineSet, MachineDeployment or MachinePool, also one with no machines."""
-    return ResourcePool(
-        native_id=found.meta.uid,
-        name=found.meta.name,
-        description=found.meta.description,
-        tenant=found.meta.tenant,
-        location=", ".join(found.zones) or _location(node_zones),
-        extensions=_present(
-            {
-                "k8s.kind": found.kind,
-                "k8s.machineset.name": found.meta.name,
-                "k8s.machineset.namespace": found.meta.namespace,
-                "k8s.machineset.replicas": found.replicas,
-                "k8s.instanceType": found.instance_type,
-                "k8s.createdAt": found.meta.created,
-                "k8s.tags": list(found.meta.tags),
-            }
-        ),
-    )
-
-
-def derived_pool(native_id: str, label: LabelPool | None, node_zones: Iterable[str]) -> ResourcePool:
-    """A pool that no object stands for: of a label, the default one, or the storage one."""
-    of_label = {"k8s.nodePool.label": label.key, "k8s.nodePool.value": label.value} if label else {}
-    return ResourcePool(
-        native_id=native_id,
-        name=(label.value or label.key.rpartition("/")[2]) if label else native_id,
-        location=_location(node_zones),
-        extensions=_present({"k8s.nativeId": native_id, **of_label}),
     )
 
 
@@ -260,7 +188,7 @@ def instance_type(native_id: str, node: Node | None, machine: Machine | None) ->
         model=name,
         resource_kind=ResourceKind.PHYSICAL if provider in _METAL else ResourceKind.LOGICAL,
         resource_class=ResourceClass.COMPUTE,
-        extensions=_present(
+        extensions=present(
             {"k8s.nativeId": native_id, "k8s.instanceType": name if kind == "instance-type" else "", **shown}
         ),
     )
@@ -276,7 +204,7 @@ def class_type(found: StorageClass) -> ResourceType:
         model=found.meta.name,
         resource_kind=ResourceKind.LOGICAL,
         resource_class=ResourceClass.STORAGE,
-        extensions=_present(
+        extensions=present(
             {
                 "k8s.storageClass": found.meta.name,
                 "k8s.provisioner": found.provisioner,
@@ -321,7 +249,7 @@ def manager(
         supported_locations=naming.locations if naming else (),
         capabilities=capabilities,
         capacity=capacity,
-        extensions=_present({"k8s.version": capabilities["kubernetesVersion"]}),
+        extensions=present({"k8s.version": capabilities["kubernetesVersion"]}),
     )
 
 
@@ -343,10 +271,6 @@ def _roles(node: Node) -> list[str]:
     return [key.removeprefix(_ROLE) for key in node.labels if key.startswith(_ROLE)]
 
 
-def _location(zones: Iterable[str]) -> str:
-    return ", ".join(sorted(zones))
-
-
 def _asset(system_uuid: str) -> str:
     try:
         return f"urn:uuid:{uuid.UUID(system_uuid)}" if len(system_uuid) == 36 else ""
@@ -356,8 +280,3 @@ def _asset(system_uuid: str) -> str:
 
 def _amount(amounts: Mapping[str, str], key: str) -> int | float:
     return number(quantity(amounts[key])) if key in amounts else 0
-
-
-def _present(extensions: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what is not known: an empty text, list or object says nothing."""
-    return {key: value for key, value in extensions.items() if value not in ("", [], {}, ())}

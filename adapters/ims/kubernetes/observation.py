@@ -6,7 +6,7 @@ survey ─► full Batch ─► reflectors ─┐
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -46,7 +46,7 @@ class Observation:
     survey: Callable[[], Awaitable[Survey]]
     stream_seconds: float
 
-    async def batches(self) -> AsyncIterator[Batch]:
+    async def batches(self) -> AsyncGenerator[Batch, None]:
         """See `ImsAdapter.watch`. Ends only by raising."""
         reason, relists = "start", 0
         while True:
@@ -65,7 +65,7 @@ class Observation:
                 reason = relist.reason
                 await asyncio.sleep(0.1 * 2**relists if relists > 1 else 0)
 
-    async def _until_relist(self, reason: str) -> AsyncIterator[Batch]:
+    async def _until_relist(self, reason: str) -> AsyncGenerator[Batch, None]:
         async with aclosing(self._survey(first=reason == "start")) as steps:
             async for step in steps:
                 if isinstance(step, Batch):
@@ -105,7 +105,7 @@ class Observation:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _survey(self, *, first: bool) -> AsyncIterator[Batch | Survey]:
+    async def _survey(self, *, first: bool) -> AsyncGenerator[Batch | Survey, None]:
         """The survey, last; before it, unless it is the first, a sign of life while the API server gives one."""
         task = asyncio.ensure_future(self.survey())
         said = time.monotonic()

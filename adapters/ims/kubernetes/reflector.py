@@ -11,7 +11,7 @@ anything else             its BackendError: unreachable, refused
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +54,7 @@ class Reflector:
         self._version = version
         self._what = f"watch {collection.plural}"
 
-    async def events(self) -> AsyncIterator[Event]:
+    async def events(self) -> AsyncGenerator[Event, None]:
         """The changes, in order. Ends only by raising."""
         tries = 0
         while True:
@@ -84,7 +84,7 @@ class Reflector:
                 raise Relist("broken", f"asked to {self._what}, it ends at once, again and again")
             await asyncio.sleep(0.05 * 2**tries)
 
-    async def _stream(self) -> AsyncIterator[Event]:
+    async def _stream(self) -> AsyncGenerator[Event, None]:
         seconds = self._seconds * random.uniform(0.75, 1.0)  # noqa: S311 - so that not all streams end together
         query = {
             **dict(self._collection.query),

@@ -22,8 +22,8 @@ _ALL = "*"
 class Store:
     """Facts, indexes and readers. `index` says under which refs an object can be found, besides its own."""
 
-    def __init__(self, index: Callable[[Ref, Facts], Iterable[Ref]]) -> None:
-        self._index = index
+    def __init__(self, index: Callable[[Ref, Facts], Iterable[Ref]] | None) -> None:
+        self._index = index or _no_index
         self._facts: dict[str, dict[str, Facts]] = {}
         self._found: dict[Ref, set[Ref]] = {}
         self._readers: dict[Ref, set[Ref]] = {}
@@ -92,3 +92,7 @@ class Store:
                 self._readers.setdefault(ref, set()).add(reader)
             if looked:
                 self._looked[reader] = looked
+
+
+def _no_index(ref: Ref, facts: Facts) -> Iterable[Ref]:  # noqa: ARG001
+    return ()

@@ -85,8 +85,8 @@ def survey(
         at = at or listing.version
         if not at.isdecimal():
             raise Broken(source, "has resource versions that are no numbers")
-        for item in filter(None, listing.items):
-            cluster.put(*item, int(at))
+        for ref, facts in filter(None, listing.items):
+            cluster.put(ref, facts, int(at))
         readable.append(collection)
     if not cluster.known:
         raise Broken(source, "has no namespace kube-system")
