@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""netweave's command line: Django's commands; with NETWEAVE_EMBEDDED=1, Postgres and Redis of our own around them."""
+"""netweave's command line: Django's commands, with NETWEAVE_EMBEDDED=1 inside servers of our own."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ import sys
 
 def main() -> int:
     """Run the command of `sys.argv`; the exit status."""
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - whoever runs this by hand may have any
         sys.stderr.write(f"netweave needs Python 3.11 or newer; this is {sys.version.split()[0]}\n")
         return 2
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "netweave.settings")

@@ -2,12 +2,13 @@
 
     status        → refusal()      401 Unauthorized, 403 Forbidden, 404 NotFound, 409 Conflict, 410 Expired,
                                    400 and 422 Invalid, 429 and 503 Busy (Retry-After), anything else Broken
-    exception     → failure()      TLS Untrusted, time TimedOut, a broken or missing connection Unreachable, nonsense Broken
+    exception     → failure()      TLS Untrusted, time TimedOut, no connection or a broken one Unreachable,
+                                   no HTTP Broken
     body          → read() / read_async(), then document()
 
-It works on the `kubernetes` package's urllib3 answers and on aiohttp's. A redirect is never followed: with credentials in
-the request it would carry them to whoever the backend names. An answer must not be compressed (nobody asked for that), so
-64 MiB read are 64 MiB kept.
+It works on the `kubernetes` package's urllib3 answers and on aiohttp's. A redirect is never followed: with
+credentials in the request it would carry them to whoever the backend names. An answer must not be compressed
+(nobody asked for that), so 64 MiB read are 64 MiB kept.
 """
 
 import ssl
@@ -81,21 +82,16 @@ def refusal(
 
 def failure(source: str, what: str, error: BaseException) -> BackendError:
     """The error for an exception of urllib3, aiohttp, ssl, asyncio or the operating system."""
-    for cause in _causes(error):
-        if isinstance(cause, BackendError):
-            return cause
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return Untrusted(source, f"its certificate does not verify: {cause.verify_message}")
+    causes = list(_causes(error))
+    for cause in causes:
         if isinstance(cause, ssl.SSLError):
-            return Untrusted(source, f"TLS failed: {cause.reason or 'no handshake'}")
-    for cause in _causes(error):
-        if isinstance(cause, (TimeoutError, urllib3.exceptions.TimeoutError)):
-            # urllib3 calls a refused connection (NewConnectionError) a timeout too.
-            if isinstance(cause, urllib3.exceptions.NewConnectionError):
-                continue
-            return TimedOut(source, f"did not answer in time, asked to {what}")
-        if isinstance(cause, (aiohttp.InvalidURL, urllib3.exceptions.LocationValueError)):
-            return Misconfigured(source, "its address is no valid URL")
+            return Untrusted(source, _about_tls(cause))
+    if any(
+        isinstance(cause, (aiohttp.InvalidURL, urllib3.exceptions.LocationValueError)) for cause in causes
+    ):
+        return Misconfigured(source, "its address is no valid URL")
+    if any(map(_is_late, causes)):
+        return TimedOut(source, f"did not answer in time, asked to {what}")
     if isinstance(error, (aiohttp.ClientResponseError, urllib3.exceptions.DecodeError)):
         return Broken(source, f"does not speak HTTP, asked to {what}")
     return Unreachable(source, f"cannot be reached to {what} ({_plainly(error)})")
@@ -123,7 +119,8 @@ def check_headers(source: str, what: str, headers: Mapping[str, str]) -> None:
 
 
 def read(source: str, what: str, response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
-    """The whole body of a urllib3 answer, at most 64 MiB, by `deadline` (of `time.monotonic`): dripping does not help."""
+    """The whole body of a urllib3 answer, at most 64 MiB, by `deadline` (of `time.monotonic`): dripping does
+    not help."""
     found = bytearray()
     try:
         for chunk in _chunks(response):
@@ -176,6 +173,19 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             cause.__cause__,
             cause.__context__,
         ]
+
+
+def _about_tls(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate does not verify: {error.verify_message}"
+    return f"TLS failed: {error.reason or 'no handshake'}"
+
+
+def _is_late(error: BaseException) -> bool:
+    # urllib3 calls a refused connection a timeout too.
+    return isinstance(error, (TimeoutError, urllib3.exceptions.TimeoutError)) and not isinstance(
+        error, urllib3.exceptions.NewConnectionError
+    )
 
 
 def _plainly(error: BaseException) -> str:

@@ -1,10 +1,12 @@
-"""One Kubernetes API connection: raw JSON, sync (`kubernetes` package) and async (aiohttp), every call with a time limit.
+"""One Kubernetes API connection: raw JSON, sync (`kubernetes` package) and async (aiohttp), every call with a
+time limit.
 
     Connection ── get, post, list        from any thread
      └─ session() → Session ── get, list, lines       in one event loop, for a watch
 
-What both share is `Listing`: pages of 500, 100,000 objects at most; a page whose `continue` token has expired starts the
-list again, a few times. Credentials are loaded at the first call and again when they expire or their files change.
+What both share is `Listing`: pages of 500, 100,000 objects at most; a page whose `continue` token has expired
+starts the list again, a few times. Credentials are loaded at the first call and again when they expire or
+their files change.
 """
 
 import asyncio
@@ -41,7 +43,8 @@ class Silent(TimedOut):
 
 
 class Connection:
-    """An API server and us. Nothing happens before the first call; `close` lets go, and a later call connects anew."""
+    """An API server and us. Nothing happens before the first call; `close` lets go, and a later call connects
+    anew."""
 
     def __init__(
         self,
@@ -63,7 +66,8 @@ class Connection:
         self._access: Access | None = None
 
     def access(self) -> Access:
-        """The API server and our credentials, read anew where they have become old. Blocks; raises `Misconfigured`."""
+        """The API server and our credentials, read anew where they have become old. Blocks; raises
+        `Misconfigured`."""
         with self._lock:
             if self._access is None or self._access.stale():
                 fresh = load(self.source, **self._where)
@@ -159,7 +163,8 @@ class Connection:
 
 
 class Session:
-    """The async side of a connection. `answered` is when (by `time.monotonic`) the API server last said anything."""
+    """The async side of a connection. `answered` is when (by `time.monotonic`) the API server last said
+    anything."""
 
     def __init__(self, connection: Connection, client: aiohttp.ClientSession) -> None:
         self.source = connection.source
@@ -200,7 +205,8 @@ class Session:
     async def lines(
         self, path: str, query: Mapping[str, str], *, what: str, seconds: float
     ) -> AsyncGenerator[bytes, None]:
-        """The lines of a stream until it ends. Raises `Cut` where it ends wrongly and `Silent` if it has not after `seconds`."""
+        """The lines of a stream until it ends. Raises `Cut` where it ends wrongly and `Silent` if it has not
+        after `seconds`."""
         end = asyncio.get_running_loop().time() + seconds
         try:
             async with asyncio.timeout(self._connection.timeout):
@@ -262,13 +268,15 @@ class Session:
 
 
 def pause(error: BackendError, tries: int) -> float:
-    """How long to wait before asking a busy server again: what it said (bounded), or a little more each time; with jitter."""
+    """How long to wait before asking a busy server again: what it said (bounded), or a little more each time;
+    with jitter."""
     asked = error.retry_after if isinstance(error, Busy) and error.retry_after is not None else 0.2 * 2**tries
     return min(asked, _BUSY_SECONDS) * random.uniform(0.8, 1.2)  # noqa: S311 - jitter, not a secret
 
 
 def _socket(address: tuple[Any, ...]) -> socket.socket:
-    """A socket that notices within half a minute that the other side has vanished without a word (a firewall, a dead node)."""
+    """A socket that notices within half a minute that the other side has vanished without a word (a firewall,
+    a dead node)."""
     family, kind, protocol = address[:3]
     made = socket.socket(family, kind, protocol)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

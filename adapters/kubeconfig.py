@@ -1,8 +1,10 @@
-"""How to reach one Kubernetes API server, and who we are there: read from a kubeconfig, or in a pod from its service account.
+"""How to reach one Kubernetes API server, and who we are there: read from a kubeconfig, or in a pod from its
+service account.
 
-The `kubernetes` package (imported here, at connect: it costs half a second) reads the file and finds the credentials. What it
-would do too freely is done before it gets the file: a cluster whose certificate is not to be verified and a plain-http server
-are refused, and a credential plugin is run by us, with a time limit and without its words in our log.
+The `kubernetes` package (imported here, at connect: it costs half a second) reads the file and finds the
+credentials. What it would do too freely is done before it gets the file: a cluster whose certificate is not
+to be verified and a plain-http server are refused, and a credential plugin is run by us, with a time limit
+and without its words in our log.
 """
 
 import base64
@@ -34,8 +36,9 @@ _SKEW_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """One API server and our credentials there. `client` is the `kubernetes` package's ApiClient (pooled, safe in threads),
-    `headers` carry the credential where it is a token. `cluster` is the cluster's name in the kubeconfig, or ''."""
+    """One API server and our credentials there. `client` is the `kubernetes` package's ApiClient (pooled,
+    safe in threads), `headers` carry the credential where it is a token. `cluster` is the cluster's name in
+    the kubeconfig, or ''."""
 
     client: Any
     server: str
@@ -60,7 +63,8 @@ class Access:
 
 
 def load(source: str, *, kubeconfig: str, context: str, service_account: str) -> Access:
-    """Reads `kubeconfig` (its current context, unless one is named), or without one the service account's folder.
+    """Reads `kubeconfig` (its current context, unless one is named), or without one the service account's
+    folder.
 
     Raises `Misconfigured` naming what is missing or refused, `TimedOut` for a credential plugin that hangs.
     """
@@ -124,7 +128,7 @@ def _from_file(source: str, path: str, context: str, configuration: Any) -> tupl
     if cluster.get("insecure-skip-tls-verify"):
         raise Misconfigured(
             source,
-            f"insecure-skip-tls-verify in {path} is refused: give the cluster's certificate-authority instead",
+            f"insecure-skip-tls-verify in {path} is refused: give the cluster's certificate-authority",
         )
     if "auth-provider" in user:
         raise Misconfigured(
@@ -165,7 +169,8 @@ def _from_pod(folder: str, configuration: Any) -> list[str]:
 def _run_plugin(
     source: str, plugin: Mapping[str, Any], user: dict[str, Any], cluster: Mapping[str, Any], folder: Path
 ) -> float:
-    """Runs a credential plugin (client.authentication.k8s.io) and puts what it gives into `user`; the time when that ends."""
+    """Runs a credential plugin (client.authentication.k8s.io) and puts what it gives into `user`; the time
+    when that ends."""
     version, command = plugin.get("apiVersion", ""), plugin.get("command", "")
     spec: dict[str, Any] = {"interactive": False}
     if plugin.get("provideClusterInfo"):

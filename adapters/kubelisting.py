@@ -1,4 +1,5 @@
-"""A list of the Kubernetes API, being read page by page; the same for sync and async, because it asks nobody itself."""
+"""A list of the Kubernetes API, being read page by page; the same for sync and async, because it asks nobody
+itself."""
 
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
@@ -14,9 +15,10 @@ _Kept = TypeVar("_Kept")
 
 
 class Listing(Generic[_Kept]):
-    """One list being read, page by page: `query` of the next page, `add` what came, until `done`. `keep` is called with each
-    item and its result is what `items` hold, so that the raw page can go. `version` is the list's resourceVersion; with
-    `at` the list is as it was at that resourceVersion (`Expired` if the server has forgotten)."""
+    """One list being read, page by page: `query` of the next page, `add` what came, until `done`. `keep` is
+    called with each item and its result is what `items` hold, so that the raw page can go. `version` is the
+    list's resourceVersion; with `at` the list is as it was at that resourceVersion (`Expired` if the server
+    has forgotten)."""
 
     def __init__(self, source: str, what: str, keep: Callable[[Any], _Kept], at: str = "") -> None:
         self.items: list[_Kept] = []
@@ -50,7 +52,8 @@ class Listing(Generic[_Kept]):
         self.done = not self._token
 
     def restart(self, error: Expired) -> None:
-        """Begins anew after a page has expired; raises `error` if that cannot help, or did not a few times."""
+        """Begins anew after a page has expired; raises `error` if that cannot help, or did not a few
+        times."""
         if not self._token or self._restarts == _RESTARTS:
             raise error
         self._restarts += 1

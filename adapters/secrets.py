@@ -1,4 +1,5 @@
-"""References to secrets, as the configuration has them: resolved when a backend connects, never kept, never shown.
+"""References to secrets, as the configuration has them: resolved when a backend connects, never kept, never
+shown.
 
 env:NAME                 the environment variable NAME
 file:/path               the file's text without its last line break
@@ -16,7 +17,8 @@ _FILE_LIMIT = 1024 * 1024
 
 
 def resolve(source: str, text: str) -> str:
-    """What `text` stands for; a text that is no reference is itself. A missing one is `Misconfigured`, naming the reference."""
+    """What `text` stands for; a text that is no reference is itself. A missing one is `Misconfigured`, naming
+    the reference."""
     if text.startswith("env:"):
         return _variable(source, text.removeprefix("env:"), text)
     if text.startswith("file:"):

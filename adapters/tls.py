@@ -1,4 +1,5 @@
-"""TLS towards a backend: what we trust and who we are. Verification is always on; nothing here can turn it off."""
+"""TLS towards a backend: what we trust and who we are. Verification is always on; nothing here can turn it
+off."""
 
 import ssl
 
@@ -8,9 +9,11 @@ from adapters.errors import Misconfigured
 def context(
     source: str, *, ca_file: str = "", ca_data: str = "", cert_file: str = "", key_file: str = ""
 ) -> ssl.SSLContext:
-    """A client's context: trusts the CA given (PEM file or PEM text), else the machine's own; shows a certificate if given one.
+    """A client's context: trusts the CA given (PEM file or PEM text), else the machine's own; shows a
+    certificate if given one.
 
-    Host names are checked, TLS is 1.2 or later. A file that is missing or no PEM raises `Misconfigured` with its name.
+    Host names are checked, TLS is 1.2 or later. A file that is missing or no PEM raises `Misconfigured` with
+    its name.
     """
     try:
         made = ssl.create_default_context(cafile=ca_file or None, cadata=ca_data or None)

@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 
 from api import requests
 
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}  # RFC 9110's words; Python 3.11 has older ones
+
 CONTENT_TYPE = "application/problem+json"
 
 
@@ -17,7 +19,7 @@ def body(request_id: str, status: int, detail: str, *, title: str = "", **member
     return orjson.dumps(
         {
             "type": "about:blank",
-            "title": title or HTTPStatus(status).phrase,
+            "title": title or _TITLES.get(status) or HTTPStatus(status).phrase,
             "status": status,
             "detail": detail,
             "requestId": request_id,

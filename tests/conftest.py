@@ -1,3 +1,89 @@
-"""Fixtures every test may ask for."""
+"""Fixtures every test may ask for: Django on real servers, the cast, and a gateway that has seen the sample."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.update(
+    DJANGO_SETTINGS_MODULE="netweave.settings",
+    DATABASE_URL="postgresql://nobody@127.0.0.1:1/nowhere",  # the servers' real places are filled in when they start
+    MIGRATE_DATABASE_URL="postgresql://somebody@127.0.0.1:1/nowhere",
+    REDIS_URL="redis://127.0.0.1:1/0",
+    SECRET_KEY="tests",
+    GATEWAY_CONFIG=str(Path(__file__).parent / "gateway.yaml"),
+    ALLOW_PLAIN_HTTP="1",
+    ALLOWED_HOSTS="localhost,127.0.0.1,testserver",
+    DOCS_PUBLIC="1",
+)
+
+import django
+import pytest
+
+django.setup()
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from django.test import Client
+
+from netweave.environment import database
+from o2ims.mirror import mirror
+from tenancy.principals import principals
+from tests.peers.postgres import Postgres
+from tests.world import Cast, World, people
 
 pytest_plugins = ["tests.peers.fixtures"]
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(postgres: Postgres, django_db_blocker: Any) -> None:
+    """One migrated database, reached as in production: migrations as the owner, everything else as the application."""
+    postgres.create("netweave")
+    for alias, url in (("default", postgres.app_url("netweave")), ("owner", postgres.owner_url("netweave"))):
+        place = database(alias, url)
+        for where in (settings.DATABASES[alias], connections[alias].settings_dict):
+            where.update({key: place[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")})
+            where["OPTIONS"].pop("pool", None)
+    with django_db_blocker.unblock():
+        call_command("migrate", verbosity=0)
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    """Alice and Bob of acme, Charlie of globex, Root and Iris of the platform, each with a token."""
+    return people()
+
+
+@pytest.fixture
+def world(db: None) -> World:
+    """A database that sources are recorded into, and this process's mirror of it."""
+    return World()
+
+
+@pytest.fixture
+def sample(world: World) -> World:
+    """The world with the memory backend's sample in it: shared, so that every tenant sees what is nobody's."""
+    world.add("sample", shared=True)
+    return world
+
+
+@pytest.fixture(autouse=True)
+def forgetful() -> Iterator[None]:
+    """No test sees what another's process-wide state kept."""
+    yield
+    mirror.shelves, mirror.ready = (), False
+    principals.__init__()  # type: ignore[misc]
+
+
+@pytest.fixture
+def call(cast: Cast) -> Callable[..., Any]:
+    """`call("alice", "/o2ims/v1/resourcePools")`: a GET (or `method=`) with that person's token; '' for nobody's."""
+
+    def request(who: str, path: str, *, method: str = "GET", headers: dict[str, str] | None = None, **more: Any) -> Any:
+        given = dict(headers or {})
+        if who:
+            given["Authorization"] = f"Bearer {cast.tokens[who]}"
+        return Client().generic(method, path, headers=given, **more)
+
+    return request

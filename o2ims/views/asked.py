@@ -27,21 +27,21 @@ def asked(request: HttpRequest, scope: TenantScope, shape: Shape, default: int) 
     page = pages.requested(request, binding, default)
     filters = page.query.get("filter")
     where = parse_filter(filters, shape) if filters is not None else None
-    return Asked(page, where, selector(page.query, shape), binding)
+    chosen = selector(page.query, shape)
+    return Asked(page, where, None if chosen and chosen.plain else chosen, binding)
 
 
 def selector(query: pages.Query, shape: Shape) -> Selector | None:
-    """The attributes a query selects, or None for the default ones. Raises `QueryError`."""
+    """The attributes a query selects, or None where it does not say. Raises `QueryError`."""
     if not query.keys() & {"all_fields", "fields", "exclude_fields", "exclude_default"}:
         return None
-    found = parse_selector(
+    return parse_selector(
         all_fields=_once(query, "all_fields"),
         fields=query.get("fields", []),
         exclude_fields=query.get("exclude_fields", []),
         exclude_default=_once(query, "exclude_default"),
         shape=shape,
     )
-    return None if found.plain else found
 
 
 def _once(query: pages.Query, name: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The embedded servers: data outlives every kind of end, one process owns them, and nothing is left behind."""
+"""The embedded servers: data outlives every kind of end, one process owns them, nothing is left behind."""
 
 import importlib.util
 import json
@@ -129,9 +129,7 @@ def postmaster(directory: Path) -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_after_an_orderly_end_the_data_is_there_again_and_no_process(
-    state: Path, number: signal.Signals
-) -> None:
+def test_an_orderly_end_keeps_the_data_and_leaves_no_process(state: Path, number: signal.Signals) -> None:
     with running(state) as first:
         write(first.urls)
         assert len(processes_in(state)) >= 2
@@ -342,7 +340,7 @@ def test_an_unprivileged_user_runs_them_alone(place: Path, state: Path) -> None:
 def test_below_a_private_directory_the_data_lies_where_the_server_can_reach_it(tmp_path: Path) -> None:
     modes = {path: path.stat().st_mode for path in (tmp_path, *tmp_path.parents)}
     state = tmp_path / "state"
-    assert not os.stat(tmp_path).st_mode & stat.S_IXOTH
+    assert not tmp_path.stat().st_mode & stat.S_IXOTH
     with Embedded(state) as embedded:
         write(embedded.start())
         base = Path(json.loads((state / "embedded.json").read_text())["base"])

@@ -370,6 +370,11 @@ def test_an_empty_or_strange_body_is_no_error() -> None:
             one.matches(dict.fromkeys(BODY, value))
 
 
+def test_a_number_of_any_length_in_a_body_is_a_number() -> None:
+    body = {"extensions": {"count": "9" * 5000}}
+    assert parse_filter("(gt,extensions/count,10)", SHAPE).matches(body)
+
+
 def test_bodies_stay_as_they_are() -> None:
     before = repr(BODY)
     for text in MATCHING:

@@ -1,4 +1,5 @@
-"""The adapter: reads its options, connects, and asks the API server what a survey, a check or a watch wants to know."""
+"""The adapter: reads its options, connects, and asks the API server what a survey, a check or a watch wants
+to know."""
 
 import asyncio
 import threading
@@ -35,8 +36,9 @@ _Object = TypeVar("_Object", DeploymentManager, ResourceType, ResourcePool, Reso
 
 
 class Adapter(ImsAdapter):
-    """Its options: `kubeconfig` (a path; without it, the pod's service account), `context`, `serviceAccount` (its folder, if
-    it is not the usual one), `nodePoolLabels`, `timeout` of a request (10s), `watchTimeout` of a stream (4m)."""
+    """Its options: `kubeconfig` (a path; without it, the pod's service account), `context`, `serviceAccount`
+    (its folder, if it is not the usual one), `nodePoolLabels`, `timeout` of a request (10s), `watchTimeout`
+    of a stream (4m)."""
 
     ordered = True
     prefix = "k8s"

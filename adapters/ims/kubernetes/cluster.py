@@ -1,10 +1,11 @@
 """One cluster as O2-IMS objects: Kubernetes objects go in, and what has changed of the mapped ones comes out.
 
     read(table, raw) ─► facts ─► put(ref, facts, version) ─► Store (who read what) ─► dirty
-    drain() ─► resources ─► pools and types they are in, the deployment manager ─► objects changed, objects gone
+    drain() ─► resources ─► their pools and types, the deployment manager ─► objects changed, objects gone
 
-A Node and its Machine are one resource, under the Machine's uid. A version is the resourceVersion as of which an object is
-known: of the event that changed it or something it is joined from, and never lower than it was before.
+A Node and its Machine are one resource, under the Machine's uid. A version is the resourceVersion as of which
+an object is known: of the event that changed it or something it is joined from, and never lower than it was
+before.
 """
 
 from collections.abc import Callable
@@ -57,7 +58,8 @@ _DEFAULT = ("pool", pools.DEFAULT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """What the API server and the configuration say of the cluster as a whole. `machine_apis` are group/version."""
+    """What the API server and the configuration say of the cluster as a whole. `machine_apis` are
+    group/version."""
 
     name: str
     server: str
@@ -68,7 +70,8 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What `drain` gives: objects parents first, gone ones children first, and how many objects could not be mapped."""
+    """What `drain` gives: objects parents first, gone ones children first, and how many objects could not be
+    mapped."""
 
     objects: tuple[InventoryObject, ...]
     gone: tuple[Gone, ...]
@@ -175,7 +178,10 @@ class Cluster:
             return self._derived_pool(ref[1])
         if ref[0] == "type":
             return self._derived_type(ref[1])
-        match self._store.get(ref):
+        return self._from(ref, self._store.get(ref))
+
+    def _from(self, ref: Ref, facts: Facts | None) -> InventoryObject | None:
+        match facts:
             case Node() as node:
                 return self._node(node)
             case Machine() as machine:
@@ -183,9 +189,8 @@ class Cluster:
             case Volume() as volume:
                 return self._volume(volume)
             case MachineSet() as found if joins.top(self._store, found, ref[0].partition(".")[2]) is found:
-                self._store.get(
-                    ("pool", found.meta.uid)
-                )  # read, so that this is made again when its zones change
+                # Looked at, so that this is made again when its zones change.
+                self._store.get(("pool", found.meta.uid))
                 return pools.set_pool(found, self._groups.zones(found.meta.uid) or ())
             case StorageClass() as found:
                 return mapping.class_type(found)
@@ -206,7 +211,8 @@ class Cluster:
         return mapping.node_resource(node, machine, label.native_id if label else pools.DEFAULT, None)
 
     def _machine(self, ref: Ref, machine: Machine) -> Resource | None:
-        """A Machine whose Node is there is that Node's resource; of two Machines of one Node only the first counts."""
+        """A Machine whose Node is there is that Node's resource; of two Machines of one Node only the first
+        counts."""
         name = joins.node_of(self._store, ref, machine)
         if name and self._store.get((NODES, name)):
             return None

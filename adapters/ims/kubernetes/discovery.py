@@ -1,4 +1,5 @@
-"""What an API server has of what we read: the built-in collections, and those of a Machine API where one is installed."""
+"""What an API server has of what we read: the built-in collections, and those of a Machine API where one is
+installed."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -27,8 +28,8 @@ _SERVED = {OPENSHIFT: ("v1beta1",), CLUSTER_API: ("v1beta2", "v1beta1")}
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """One list of the API server: its table in the store, its path, the query it always takes. One that is not `required`
-    may be forbidden to us."""
+    """One list of the API server: its table in the store, its path, the query it always takes. One that is
+    not `required` may be forbidden to us."""
 
     table: str
     path: str
@@ -57,7 +58,8 @@ BUILT_IN = (
 
 
 def machine_apis(groups: Any) -> list[str]:
-    """From the answer of `/apis`: group/version of each Machine API it serves, the newest version that we read."""
+    """From the answer of `/apis`: group/version of each Machine API it serves, the newest version that we
+    read."""
     served = {
         group["name"]: {version["version"] for version in group["versions"]}
         for group in groups.get("groups") or ()

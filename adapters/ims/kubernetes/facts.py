@@ -1,8 +1,10 @@
-"""What we keep of a Kubernetes object: the fields that the mapping reads, checked, and nothing that moves by itself.
+"""What we keep of a Kubernetes object: the fields that the mapping reads, checked, and nothing that moves by
+itself.
 
-Heartbeats, resource versions, managed fields and lists of images are dropped here; so two facts that are equal are an object
-that has not changed, and 10,000 nodes stay small. Each class is made `of` raw JSON, or raises `ValueError` (or what Python
-raises for a wrong type, see `UNREADABLE`): such an object cannot be mapped.
+Heartbeats, resource versions, managed fields and lists of images are dropped here; so two facts that are
+equal are an object that has not changed, and 10,000 nodes stay small. Each class is made `of` raw JSON, or
+raises `ValueError` (or what Python raises for a wrong type, see `UNREADABLE`): such an object cannot be
+mapped.
 """
 
 from collections.abc import Mapping
@@ -78,8 +80,8 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine:
-    """A Machine of either API (`api` is its group). `infrastructure` is the kind of what it is made with, `pool_id` the pool
-    it says it is in (`POOL_ID`), `control_plane` where it says so."""
+    """A Machine of either API (`api` is its group). `infrastructure` is the kind of what it is made with,
+    `pool_id` the pool it says it is in (`POOL_ID`), `control_plane` where it says so."""
 
     meta: Meta
     api: str
@@ -132,7 +134,8 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineSet:
-    """A MachineSet of either API, a MachineDeployment or a MachinePool. `nodes` are those a MachinePool says are its own."""
+    """A MachineSet of either API, a MachineDeployment or a MachinePool. `nodes` are those a MachinePool says
+    are its own."""
 
     meta: Meta
     kind: str

@@ -1,5 +1,5 @@
-"""What many objects add up to: the zones of a pool, the members of a type, the capacity of all nodes. Kept as they come and go,
-so that one changed node among 10,000 does not cost a look at all of them."""
+"""What many objects add up to: the zones of a pool, the members of a type, the capacity of all nodes. Kept as
+they come and go, so that one changed node among 10,000 does not cost a look at all of them."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,12 +11,14 @@ from adapters.ims.kubernetes.quantity import number, quantity
 from adapters.ims.kubernetes.store import Ref
 from adapters.types import Resource
 
-#: What of a node's capacity is summed up, and its name in a deployment manager's `capacity`; besides extended resources.
+#: What of a node's capacity is summed up, and its name in a deployment manager's `capacity`; besides extended
+#: resources.
 _SUMMED = {"cpu": "cpu", "memory": "memory", "ephemeral-storage": "storage", "pods": "pods"}
 
 
 class Groups:
-    """Pools and types by their members. A pseudo ref names one: ("pool", native id) or ("type", native id)."""
+    """Pools and types by their members. A pseudo ref names one: ("pool", native id) or ("type", native
+    id)."""
 
     def __init__(self) -> None:
         self._zones: dict[str, Counter[str]] = {}
@@ -53,7 +55,8 @@ class Groups:
         return sorted(zone for zone in self._zones[pool] if zone) if pool in self._zones else None
 
     def first(self, kind: str) -> Ref | None:
-        """The member that shows what a type is: the first node by name, so that it is the same one every time."""
+        """The member that shows what a type is: the first node by name, so that it is the same one every
+        time."""
         return self._first.get(kind)
 
     def _leave(self, kind: str, ref: Ref) -> set[Ref]:
@@ -95,7 +98,8 @@ class Totals:
 
     @property
     def capacity(self) -> dict[str, int | float]:
-        """`cpu` in cores, `memory` and `storage` in bytes, `pods`, `nodes` and each extended resource as counts."""
+        """`cpu` in cores, `memory` and `storage` in bytes, `pods`, `nodes` and each extended resource as
+        counts."""
         return {name: number(Fraction(total)) for name, total in sorted(self._sums.items()) if total}
 
     @property

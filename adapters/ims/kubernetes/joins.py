@@ -1,4 +1,5 @@
-"""Who belongs to whom: Node and Machine, Machine and set, set and MachineDeployment. Reads the store, keeps nothing."""
+"""Who belongs to whom: Node and Machine, Machine and set, set and MachineDeployment. Reads the store, keeps
+nothing."""
 
 from collections.abc import Iterator
 
@@ -30,8 +31,8 @@ def index(ref: Ref, facts: Facts) -> Iterator[Ref]:  # noqa: ARG001
 def machines_of(store: Store, name: str) -> list[Machine]:
     """The Machines of the Node `name`, the one that counts first: two APIs may describe the same machine.
 
-    Their nodeRef says so. Before a controller has set it, what the Node says of its Machine does, or that both have the
-    same providerID: the resource must not have two ids in the meantime.
+    Their nodeRef says so. Before a controller has set it, what the Node says of its Machine does, or that
+    both have the same providerID: the resource must not have two ids in the meantime.
     """
     refs, node = store.find(("machine-of-node", name)), store.get((NODES, name))
     if isinstance(node, Node):
@@ -66,12 +67,14 @@ def pool_of_node(store: Store, name: str) -> MachineSet | None:
 
 
 def top(store: Store, found: MachineSet, api: str) -> MachineSet:
-    """A MachineSet that a MachineDeployment owns is no pool, the MachineDeployment is; any other set is its own top."""
+    """A MachineSet that a MachineDeployment owns is no pool, the MachineDeployment is; any other set is its
+    own top."""
     return _owning(store, found.meta, api) or found
 
 
 def _owning(store: Store, meta: Meta, api: str) -> MachineSet | None:
-    """The topmost set that owns an object, if it is there and is the same one, not just one of the same name."""
+    """The topmost set that owns an object, if it is there and is the same one, not just one of the same
+    name."""
     if not meta.owner:
         return None
     kind, name, uid = meta.owner

@@ -1,7 +1,7 @@
 """From Kubernetes facts to O2-IMS objects: pure functions, the same for lists and for watching.
 
-Native ids are uids where there is one; what we derive has a path for an id (`instance-type/…`, `node-pool/…`) and says so in
-`k8s.nativeId`. Nothing here moves by itself, and nothing here is secret.
+Native ids are uids where there is one; what we derive has a path for an id (`instance-type/…`, `node-pool/…`)
+and says so in `k8s.nativeId`. Nothing here moves by itself, and nothing here is secret.
 """
 
 import uuid
@@ -35,8 +35,9 @@ _NOISE = (
     "topology.kubernetes.io/region",
     "topology.kubernetes.io/zone",
 )
-#: Providers whose instances are machines of metal, as their providerID says. Every other Node is a machine that somebody's
-#: software made, or one about which nothing is known: LOGICAL, since a Node itself is a logical view of a machine.
+#: Providers whose instances are machines of metal, as their providerID says. Every other Node is a machine
+#: that somebody's software made, or one about which nothing is known: LOGICAL, since a Node itself is a
+#: logical view of a machine.
 _METAL = {"metal3", "baremetalhost"}
 _GIB = 1024**3
 
@@ -240,7 +241,8 @@ def manager(
     capacity: Mapping[str, Any],
     capabilities: Mapping[str, Any],
 ) -> DeploymentManager:
-    """The cluster; the operator's ConfigMap names it, if there is one. Nothing of our credentials is in it."""
+    """The cluster; the operator's ConfigMap names it, if there is one. Nothing of our credentials is in
+    it."""
     return DeploymentManager(
         native_id=native_id,
         name=(naming and naming.name) or name,

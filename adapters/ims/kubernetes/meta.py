@@ -11,7 +11,8 @@ TAGS = "o2ims.oran.org/tags"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meta:
-    """What every object has. `key` is `namespace/name`, or the name alone; `tags` as the annotation or label says."""
+    """What every object has. `key` is `namespace/name`, or the name alone; `tags` as the annotation or label
+    says."""
 
     key: str
     namespace: str

@@ -29,7 +29,8 @@ _QUEUE_LIMIT = 2 * _BATCH_LIMIT
 #: The API server is asked for a sign of life this often, and given this long for it, twice.
 _PROBE_SECONDS = 2.5
 _PROBE_LIMIT = 3.0
-#: More relists in a row than this, each sooner after the last than that, and the collector's backoff takes over.
+#: More relists in a row than this, each sooner after the last than that, and the collector's backoff takes
+#: over.
 _RELISTS = 5
 _QUIET_SECONDS = 30.0
 
@@ -106,7 +107,8 @@ class Observation:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _survey(self, *, first: bool) -> AsyncGenerator[Batch | Survey, None]:
-        """The survey, last; before it, unless it is the first, a sign of life while the API server gives one."""
+        """The survey, last; before it, unless it is the first, a sign of life while the API server gives
+        one."""
         task = asyncio.ensure_future(self.survey())
         said = time.monotonic()
         try:

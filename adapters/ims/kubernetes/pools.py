@@ -33,8 +33,8 @@ class LabelPool:
 
 
 def label_pool(labels: Mapping[str, str], wanted: Iterable[str] = LABELS) -> LabelPool | None:
-    """The pool that a node's labels name: the first of `wanted` that it has. `prefix/*` takes the first label below the prefix;
-    there `worker` comes last, because a node with a second role is in that pool."""
+    """The pool that a node's labels name: the first of `wanted` that it has. `prefix/*` takes the first label
+    below the prefix; there `worker` comes last, because a node with a second role is in that pool."""
     for key in wanted:
         if not key.endswith("/*"):
             if labels.get(key):

@@ -1,4 +1,5 @@
-"""What has been told of a cluster so far, by id: so that only what is different is told, and with a version that never falls."""
+"""What has been told of a cluster so far, by id: so that only what is different is told, and with a version
+that never falls."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -18,10 +19,12 @@ class Published:
     def update(
         self, changed: Iterable[tuple[Ref, InventoryObject | None, int]], made: Mapping[Ref, InventoryObject]
     ) -> tuple[tuple[InventoryObject, ...], tuple[Gone, ...], list[Ref]]:
-        """From what was made anew (what it was before, as of when) and all that is made now: the objects to tell, parents
-        first; those that are gone, children first; and refs whose object has an id that is another's.
+        """From what was made anew (what it was before, as of when) and all that is made now: the objects to
+        tell, parents first; those that are gone, children first; and refs whose object has an id that is
+        another's.
 
-        It compares by id: what one Kubernetes object no longer is, another may be now (a Machine that became a Node).
+        It compares by id: what one Kubernetes object no longer is, another may be now (a Machine that became
+        a Node).
         """
         changed = list(changed)
         gone: dict[tuple[Kind, str], int] = {}

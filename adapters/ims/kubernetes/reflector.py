@@ -18,22 +18,21 @@ from typing import Any
 
 import orjson
 
-from adapters.errors import Busy, Expired, NotFound
+from adapters.errors import Broken, Busy, Expired, NotFound
 from adapters.ims.kubernetes.discovery import Collection
 from adapters.kube import Cut, Session, Silent, pause
 
 _GRACE_SECONDS = 10.0
 _TRIES = 5
-_CHANGES = {"ADDED", "MODIFIED", "DELETED"}
+_KINDS = {"ADDED", "MODIFIED", "DELETED", "BOOKMARK"}
 
 
-class Relist(Exception):
+class Relist(Broken):
     """Only a new list helps; `reason` is one of `Batch.reason`."""
 
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(f"{reason}: {detail}")
+    def __init__(self, source: str, reason: str, detail: str) -> None:
+        super().__init__(source, detail)
         self.reason = reason
-        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +71,16 @@ class Reflector:
             except Cut:
                 pass
             except Silent as error:
-                raise Relist("silent", error.detail) from error
+                raise self._relist("silent", "it says nothing and does not end") from error
             except Expired as error:
-                raise Relist("expired", error.detail) from error
+                raise self._relist("expired", "it no longer knows where we were") from error
             except NotFound as error:  # its API is gone: a new list finds out what is left
-                raise Relist("broken", error.detail) from error
+                raise self._relist("broken", "it says there is none") from error
             if self._version > before or asyncio.get_running_loop().time() - started > 1:
                 tries = 0
                 continue
             if (tries := tries + 1) > _TRIES:
-                raise Relist("broken", f"asked to {self._what}, it ends at once, again and again")
+                raise self._relist("broken", "it ends at once, again and again")
             await asyncio.sleep(0.05 * 2**tries)
 
     async def _stream(self) -> AsyncGenerator[Event, None]:
@@ -108,18 +107,16 @@ class Reflector:
             said = orjson.loads(line)
             kind, raw = said["type"], said["object"]
             if kind == "ERROR":
-                reason = "expired" if raw.get("code") == 410 else "broken"
-                raise Relist(
-                    reason, f"asked to {self._what}, it reports an error: {str(raw.get('message'))[:200]}"
-                )
+                raise self._relist("expired" if raw.get("code") == 410 else "broken", "it reports an error")
             version = int(raw["metadata"]["resourceVersion"])
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, ValueError) as error:
-            raise Relist("broken", f"asked to {self._what}, it sends nonsense") from error
-        if kind not in _CHANGES and kind != "BOOKMARK":
-            raise Relist("broken", f"asked to {self._what}, it sends an event of an unknown type")
+            raise self._relist("broken", "it sends nonsense") from error
+        if kind not in _KINDS:
+            raise self._relist("broken", "it sends an event of an unknown type")
         self._version = max(version, self._version)
-        return (
-            None
-            if kind == "BOOKMARK"
-            else Event(self._collection.table, raw, version, gone=kind == "DELETED")
-        )
+        if kind == "BOOKMARK":
+            return None
+        return Event(self._collection.table, raw, version, gone=kind == "DELETED")
+
+    def _relist(self, reason: str, detail: str) -> Relist:
+        return Relist(self._session.source, reason, f"asked to {self._what}, {detail}")

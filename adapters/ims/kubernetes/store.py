@@ -1,10 +1,12 @@
-"""Kubernetes objects by table, and who looked at them: when one changes, only what was made from it is made again.
+"""Kubernetes objects by table, and who looked at them: when one changes, only what was made from it is made
+again.
 
     put(ref, facts)                → the readers that must be made again
     with reading(reader): get, find   remembers what `reader` looked at, things that were not there included
 
-A ref is (table, key). A table is the plural, with its group for custom resources; an index is a table that `put` fills from
-the facts themselves, e.g. ("node-of-machine", "worker-7") → {("machines…", "ns/worker-7-x")}.
+A ref is (table, key). A table is the plural, with its group for custom resources; an index is a table that
+`put` fills from the facts themselves, e.g. ("node-of-machine", "worker-7") → {("machines…",
+"ns/worker-7-x")}.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -31,7 +33,8 @@ class Store:
         self._reading: set[Ref] | None = None
 
     def put(self, ref: Ref, facts: Facts | None) -> set[Ref]:
-        """Sets or (None) removes an object; the readers it concerns, itself among them. Nothing changed: nobody."""
+        """Sets or (None) removes an object; the readers it concerns, itself among them. Nothing changed:
+        nobody."""
         table = self._facts.setdefault(ref[0], {})
         before = table.get(ref[1])
         if before == facts:

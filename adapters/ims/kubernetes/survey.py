@@ -1,8 +1,8 @@
 """A whole cluster, read once: what there is to list, then all of it, as of one resourceVersion.
 
-It is a generator of what to ask the API server and is sent the answers, because they come sync for a list and async for a
-watch. The nodes' list decides the resourceVersion; the others are asked for exactly that one, so that joined objects are of
-the same moment and the versions of what follows fit.
+It is a generator of what to ask the API server and is sent the answers, because they come sync for a list and
+async for a watch. The nodes' list decides the resourceVersion; the others are asked for exactly that one, so
+that joined objects are of the same moment and the versions of what follows fit.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -37,7 +37,8 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The cluster, as it was at `version`, and the collections it was made from; `kubernetes` is the API server's version."""
+    """The cluster, as it was at `version`, and the collections it was made from; `kubernetes` is the API
+    server's version."""
 
     cluster: Cluster
     collections: tuple[Collection, ...]
@@ -61,7 +62,8 @@ def discover(source: str) -> Generator[Ask, Any, Found]:
 def survey(
     source: str, *, name: str, server: str, pool_labels: tuple[str, ...]
 ) -> Generator[Ask, Any, Survey]:
-    """Everything. Raises `Forbidden` for what must be listed and may not be, `Broken` for what is no cluster."""
+    """Everything. Raises `Forbidden` for what must be listed and may not be, `Broken` for what is no
+    cluster."""
     found = yield from discover(source)
     identity = Identity(
         name=name,
