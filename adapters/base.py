@@ -1,8 +1,10 @@
-"""What netweave stands on: the interface every backend implements, as one class called `Adapter` in its module.
+"""What netweave stands on: the interface every backend implements, as one class called `Adapter` in its
+module.
 
-An adapter is given a name and options, holds a connection and nothing else. The constructor does no work; `check` reaches
-out; `close` lets go. Abilities are data (`metadata().can`): what is not in it raises `errors.Unsupported`. Foreign exceptions
-become those of `adapters/errors.py`, with `from`. Every call has a time limit.
+An adapter is given a name and options, holds a connection and nothing else. The constructor does no work;
+`check` reaches out; `close` lets go. Abilities are data (`metadata().can`): what is not in it raises
+`errors.Unsupported`. Foreign exceptions become those of `adapters/errors.py`, with `from`. Every call has a
+time limit.
 """
 
 from abc import ABC, abstractmethod
@@ -25,8 +27,9 @@ from adapters.types import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What the configuration says of one backend. `name` is its name there, `key` the immutable key its objects' ids are made
-    with, `config` its own settings, unresolved: secrets are references (`env:NAME`, `file:/path`), resolved at connect."""
+    """What the configuration says of one backend. `name` is its name there, `key` the immutable key its
+    objects' ids are made with, `config` its own settings, unresolved: secrets are references (`env:NAME`,
+    `file:/path`), resolved at connect."""
 
     name: str
     key: str
@@ -79,15 +82,17 @@ class ImsAdapter(ABC):
         yield from self.resources()
 
     def watch(self, checkpoint: str) -> AsyncIterator[Batch]:  # noqa: ARG002
-        """First one full batch, then changes as they come, and an empty batch at least every 5 s while the backend answers.
+        """First one full batch, then changes as they come, and an empty batch at least every 5 s while the
+        backend answers.
 
-        `checkpoint` is the last batch's, or '': advice only. Ends by raising a `BackendError`; the caller starts again.
-        Needs `Ability.REAL_TIME_EVENTS`.
+        `checkpoint` is the last batch's, or '': advice only. Ends by raising a `BackendError`; the caller
+        starts again. Needs `Ability.REAL_TIME_EVENTS`.
         """
         raise Unsupported(self.name, Ability.REAL_TIME_EVENTS)
 
     def create_pool(self, native_name: str, pool: ResourcePool) -> ResourcePool:  # noqa: ARG002
-        """Makes the pool under the native name the caller decided, so that a repeat is found again. Needs its ability."""
+        """Makes the pool under the native name the caller decided, so that a repeat is found again. Needs
+        its ability."""
         raise Unsupported(self.name, Ability.RESOURCE_POOL_CREATE)
 
     def update_pool(self, native_id: str, pool: ResourcePool) -> ResourcePool:  # noqa: ARG002

@@ -1,4 +1,5 @@
-"""`gateway.yaml`: which backends there are, what they are called, and whose they are. Validated with the line that is wrong."""
+"""`gateway.yaml`: which backends there are, what they are called, and whose they are. Validated with the
+line that is wrong."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -37,7 +38,8 @@ class OCloud:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
-    """One entry of `adapters:`. `key` makes the ids of its objects and never changes; `tenant` owns what carries no label;
+    """One entry of `adapters:`. `key` makes the ids of its objects and never changes; `tenant` owns what
+    carries no label;
     `poll` is how often a backend that cannot be watched is listed."""
 
     name: str
@@ -84,7 +86,9 @@ def parse(text: str, path: Path | str = "gateway.yaml") -> Configuration:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise ConfigurationError(path, mark.line + 1 if mark else 0, f"is no YAML: {error.problem}") from error
+        raise ConfigurationError(
+            path, mark.line + 1 if mark else 0, f"is no YAML: {error.problem}"
+        ) from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise ConfigurationError(path, 0, f"is no YAML: {error}") from error
     if root is None:
@@ -106,7 +110,9 @@ class _Section:
             raise self.error(f"{self.what} must be a mapping")
         for key, value in self.node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise ConfigurationError(self.path, key.start_mark.line + 1, f"{self.what}: a key must be text")
+                raise ConfigurationError(
+                    self.path, key.start_mark.line + 1, f"{self.what}: a key must be text"
+                )
             if key.value in self._nodes:
                 raise ConfigurationError(self.path, key.start_mark.line + 1, f"{key.value} is here twice")
             self._nodes[key.value] = value
@@ -127,7 +133,9 @@ class _Section:
         if not isinstance(value, str) or not value.strip():
             raise self.error(f"{key} must be text", key)
         if pattern and not pattern.match(value):
-            raise self.error(f"{key}: {value!r} is not allowed; use letters, digits, - (and ., _ in names)", key)
+            raise self.error(
+                f"{key}: {value!r} is not allowed; use letters, digits, - (and ., _ in names)", key
+            )
         return value
 
     def flag(self, key: str, *, default: bool) -> bool:

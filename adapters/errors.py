@@ -1,4 +1,5 @@
-"""The one tree of errors a backend may raise. Plugins turn every foreign exception into one of these, with `from`.
+"""The one tree of errors a backend may raise. Plugins turn every foreign exception into one of these, with
+`from`.
 
     BackendError
     ├── Unreachable        no connection, or it broke: nobody answered
@@ -80,7 +81,8 @@ class Conflict(BackendError):
 
 
 class Invalid(BackendError):
-    """The backend refuses the request's content; `pointer` is a JSON pointer into the caller's body, or ''."""
+    """The backend refuses the request's content; `pointer` is a JSON pointer into the caller's body, or
+    ''."""
 
     def __init__(self, source: str, detail: str, *, pointer: str = "") -> None:
         super().__init__(source, detail)

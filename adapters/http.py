@@ -83,9 +83,8 @@ def refusal(
 def failure(source: str, what: str, error: BaseException) -> BackendError:
     """The error for an exception of urllib3, aiohttp, ssl, asyncio or the operating system."""
     causes = list(_causes(error))
-    for cause in causes:
-        if isinstance(cause, ssl.SSLError):
-            return Untrusted(source, _about_tls(cause))
+    if broken := [cause for cause in causes if isinstance(cause, ssl.SSLError)]:
+        return Untrusted(source, _about_tls(broken))
     if any(
         isinstance(cause, (aiohttp.InvalidURL, urllib3.exceptions.LocationValueError)) for cause in causes
     ):
@@ -175,10 +174,12 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         ]
 
 
-def _about_tls(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate does not verify: {error.verify_message}"
-    return f"TLS failed: {error.reason or 'no handshake'}"
+def _about_tls(errors: list[ssl.SSLError]) -> str:
+    # aiohttp's own certificate error is one of ssl's by class, without its attributes: the real one is its cause.
+    messages = [getattr(error, "verify_message", "") for error in errors]
+    if any(isinstance(error, ssl.SSLCertVerificationError) for error in errors):
+        return f"its certificate does not verify: {next(filter(None, messages), 'no reason given')}"
+    return f"TLS failed: {next((error.reason for error in errors if error.reason), 'no handshake')}"
 
 
 def _is_late(error: BaseException) -> bool:

@@ -23,10 +23,13 @@ IMS = {
 
 
 def ims_adapter(kind: str, options: Options) -> ImsAdapter:
-    """The adapter of `kind`, not connected. Raises `Misconfigured` for an unknown kind, `MissingExtra` for a missing library."""
+    """The adapter of `kind`, not connected. Raises `Misconfigured` for an unknown kind, `MissingExtra` for
+    a missing library."""
     plugin = IMS.get(kind)
     if plugin is None:
-        raise Misconfigured(options.name, f"this release has no backend of type {kind!r}; it has {', '.join(IMS)}")
+        raise Misconfigured(
+            options.name, f"this release has no backend of type {kind!r}; it has {', '.join(IMS)}"
+        )
     try:
         adapter: ImsAdapter = import_module(plugin.module).Adapter(options)
     except ImportError as error:

@@ -1,7 +1,9 @@
-"""What a backend's things become: the O2-IMS inventory objects (O-RAN.WG6.O2IMS-INTERFACE 3.2.6), by native id.
+"""What a backend's things become: the O2-IMS inventory objects (O-RAN.WG6.O2IMS-INTERFACE 3.2.6), by native
+id.
 
-Adapters speak in native ids only. `object_id` makes the public id of one: a native UUID as it is, anything else a
-UUIDv5 of the source's key and the native id; it is called where something seen becomes a fact (`o2ims/record.py`).
+Adapters speak in native ids only. `object_id` makes the public id of one: a native UUID as it is, anything
+else a UUIDv5 of the source's key and the native id; it is called where something seen becomes a fact
+(`o2ims/record.py`).
 """
 
 import uuid
@@ -55,10 +57,11 @@ class ResourceClass(StrEnum):
 class Thing:
     """What every inventory object has.
 
-    `native_id` names it in its backend (for life; unique within a kind). `version` is the native version *as of which* this
-    state is known: where the adapter is `ordered` a decimal integer that grows, else ''. `tenant` is the tenant's id, or None: the
-    platform's (the source's default tenant is applied by the caller, not by the adapter). `extensions` are the
-    backend's own facts under its prefix (`k8s.…`), JSON values only.
+    `native_id` names it in its backend (for life; unique within a kind). `version` is the native version
+    *as of which* this state is known: where the adapter is `ordered` a decimal integer that grows, else ''.
+    `tenant` is the tenant's id, or None: the platform's (the source's default tenant is applied by the
+    caller, not by the adapter). `extensions` are the backend's own facts under its prefix (`k8s.…`), JSON
+    values only.
     """
 
     native_id: str
@@ -71,8 +74,9 @@ class Thing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentManager(Thing):
-    """A place that takes deployments (a cluster). `service_uri` is its own API's root; `capacity` and `capabilities` map a
-    name to a JSON value (`cpu` in cores, `memory` and `storage` in bytes, extended resources as counts)."""
+    """A place that takes deployments (a cluster). `service_uri` is its own API's root; `capacity` and
+    `capabilities` map a name to a JSON value (`cpu` in cores, `memory` and `storage` in bytes, extended
+    resources as counts)."""
 
     service_uri: str = ""
     supported_locations: tuple[str, ...] = ()
@@ -93,7 +97,8 @@ class ResourceType(Thing):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourcePool(Thing):
-    """A group of resources at one place. `location` is free text; `global_location_id` the SMO's name of the place, or ''."""
+    """A group of resources at one place. `location` is free text; `global_location_id` the SMO's name of
+    the place, or ''."""
 
     location: str = ""
     global_location_id: str = ""
@@ -101,8 +106,9 @@ class ResourcePool(Thing):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource(Thing):
-    """One resource in one pool. `type_native_id`, `pool_native_id` and `parent_native_id` (or '') name objects of the same
-    source; `global_asset_id` is the same in every source that sees this very thing, or ''."""
+    """One resource in one pool. `type_native_id`, `pool_native_id` and `parent_native_id` (or '') name
+    objects of the same source; `global_asset_id` is the same in every source that sees this very thing, or
+    ''."""
 
     type_native_id: str
     pool_native_id: str
@@ -135,9 +141,10 @@ class Gone:
 class Batch:
     """What `ImsAdapter.watch` yields.
 
-    `full`: `objects` is a complete and healthy list of everything; what is not in it is gone. `reason` says why it was listed
-    (`start`, `expired`, `broken`, `silent`). Otherwise `objects` and `gone` are what changed. `skipped` counts objects that could
-    not be mapped. An empty batch says only that the backend answered just now; one comes at least every 5 s.
+    `full`: `objects` is a complete and healthy list of everything; what is not in it is gone. `reason` says
+    why it was listed (`start`, `expired`, `broken`, `silent`). Otherwise `objects` and `gone` are what
+    changed. `skipped` counts objects that could not be mapped. An empty batch says only that the backend
+    answered just now; one comes at least every 5 s.
     """
 
     objects: tuple[InventoryObject, ...] = ()
@@ -159,11 +166,17 @@ class Metadata:
 
 
 def object_id(source_key: str, native_id: str) -> str:
-    """The public id (lower-case UUID text) of the object `native_id` in the source whose immutable key is `source_key`."""
+    """The public id (lower-case UUID text) of the object `native_id` in the source whose immutable key is
+    `source_key`."""
     try:
         native = uuid.UUID(native_id)
     except ValueError:
         return str(uuid.uuid5(uuid.uuid5(_NAMESPACE, source_key), native_id))
     canonical = str(native)
-    # Only the canonical text of a UUID is one: '{...}', 'urn:uuid:' or 32 bare digits would make two names one object.
-    return canonical if canonical == native_id.lower() else str(uuid.uuid5(uuid.uuid5(_NAMESPACE, source_key), native_id))
+    # Only the canonical text of a UUID is one: '{...}', 'urn:uuid:' or 32 bare digits would make two names
+    # one object.
+    return (
+        canonical
+        if canonical == native_id.lower()
+        else str(uuid.uuid5(uuid.uuid5(_NAMESPACE, source_key), native_id))
+    )

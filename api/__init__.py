@@ -1,1 +1,2 @@
-"""What every API root shares: problems, pages, conditional requests, renderers, OpenAPI glue. Knows no model."""
+"""What every API root shares: problems, pages, conditional requests, renderers, OpenAPI glue. Knows no
+model."""

@@ -10,7 +10,8 @@ SMALLEST = 512
 
 
 def accepts_gzip(header: str) -> bool:
-    """Whether an Accept-Encoding header allows gzip (RFC 9110 12.5.3): named, or by `*`, with a weight above 0."""
+    """Whether an Accept-Encoding header allows gzip (RFC 9110 12.5.3): named, or by `*`, with a weight
+    above 0."""
     weights: dict[str, float] = {}
     for part in header.split(","):
         coding, *parameters = (piece.strip().lower() for piece in part.split(";"))

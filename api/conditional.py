@@ -1,4 +1,5 @@
-"""Conditional requests (RFC 9110 13): a weak ETag made of what is answered, and 304 where the caller has it already."""
+"""Conditional requests (RFC 9110 13): a weak ETag made of what is answered, and 304 where the caller has it
+already."""
 
 import hashlib
 

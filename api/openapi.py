@@ -6,7 +6,8 @@ from drf_spectacular.openapi import AutoSchema
 
 
 class Schema(AutoSchema):
-    """Asks the view's `describe(path)`, which gives a whole OpenAPI operation; other views are inspected as usual."""
+    """Asks the view's `describe(path)`, which gives a whole OpenAPI operation; other views are inspected as
+    usual."""
 
     def get_operation(self, path: str, path_regex: str, path_prefix: str, method: str, registry: Any) -> Any:
         """The OpenAPI operation of one path and method."""

@@ -1,7 +1,9 @@
-"""Pages of a list (SOL013 5.4.2): sealed markers that carry the whole query on, and the `Link` to the next page.
+"""Pages of a list (SOL013 5.4.2): sealed markers that carry the whole query on, and the `Link` to the next
+page.
 
-A marker names the last object of its page, so pages neither skip nor repeat while things change. It is bound to the caller's tenant
-and to the path, and carries the query with it: following the link needs nothing else.
+A marker names the last object of its page, so pages neither skip nor repeat while things change. It is
+bound to the caller's tenant and to the path, and carries the query with it: following the link needs
+nothing else.
 """
 
 import base64
@@ -36,7 +38,8 @@ class PageError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """Which part of a list is wanted: what follows the object `after`, or page `number` (from 1); at most `limit`.
+    """Which part of a list is wanted: what follows the object `after`, or page `number` (from 1); at most
+    `limit`.
 
     `query` are the parameters it is a page of: those of the request, or those the marker carried.
     """
@@ -48,8 +51,8 @@ class PageRequest:
 
 
 def requested(request: HttpRequest, binding: str, default: int) -> PageRequest:
-    """The page that `request` asks for. `binding` is what a marker is bound to besides the path (the tenant); `default` the
-    page size without `limit`. Raises `PageError`."""
+    """The page that `request` asks for. `binding` is what a marker is bound to besides the path (the
+    tenant); `default` the page size without `limit`. Raises `PageError`."""
     query = {name: request.GET.getlist(name) for name in request.GET}
     markers = query.pop(MARKER, [])
     if len(markers) > 1:
@@ -69,7 +72,7 @@ def requested(request: HttpRequest, binding: str, default: int) -> PageRequest:
 
 def next_link(request: HttpRequest, page: PageRequest, last: str, binding: str) -> str:
     """The value of `Link` to what follows the object `last`."""
-    query = urlencode({name: values for name, values in page.query.items()}, doseq=True)
+    query = urlencode(dict(page.query), doseq=True)
     marker = _close(uuid.UUID(last), query, binding, request.path)
     return f'<{root(request)}{request.path}?{MARKER}={marker}>; rel="next"'
 

@@ -50,7 +50,9 @@ class JSONParser(BaseParser):
         except RecursionError as error:
             raise ParseError(f"The JSON body is nested deeper than {MAX_DEPTH}.") from error
         except json.JSONDecodeError as error:
-            raise ParseError(f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
+            raise ParseError(
+                f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+            ) from error
         except UnicodeDecodeError as error:
             raise ParseError(f"The body is not UTF-8: byte {error.start}.") from error
         if _depth(value) > MAX_DEPTH:

@@ -30,7 +30,9 @@ def new_facts(given_id: str = "", given_trace: str = "") -> dict[str, Any]:
 def facts(request: HttpRequest) -> dict[str, Any]:
     """The facts of `request`: those the front made, or, where Django was called without it, made now."""
     scope = getattr(request, "scope", None)
-    found: dict[str, Any] | None = scope.get("netweave") if scope else getattr(request, "netweave_facts", None)
+    found: dict[str, Any] | None = (
+        scope.get("netweave") if scope else getattr(request, "netweave_facts", None)
+    )
     if found is None:
         found = new_facts(request.headers.get("X-Request-Id", ""), request.headers.get("traceparent", ""))
         request.netweave_facts = found  # type: ignore[attr-defined]

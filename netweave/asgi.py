@@ -9,4 +9,4 @@ _django = get_asgi_application()
 
 from netweave.front import front  # noqa: E402 - only once Django is set up
 
-application = front(_django)
+application = front(_django)  # type: ignore[arg-type]  # Django wants a dict where ASGI says mapping

@@ -1,4 +1,5 @@
-"""One setting, read once: from `NAME`, or from the file that `NAME_FILE` names. A wrong one stops the start with its name."""
+"""One setting, read once: from `NAME`, or from the file that `NAME_FILE` names. A wrong one stops the start
+with its name."""
 
 import os
 import re
@@ -52,9 +53,8 @@ def database(name: str, url: str) -> dict[str, object]:
     parts = urlsplit(url)
     if parts.scheme not in {"postgres", "postgresql"} or len(parts.path) < 2:
         raise ImproperlyConfigured(f"{name} must look like postgresql://user:password@host:port/database")
-    options: dict[str, object] = dict(
-        pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair
-    )
+    options: dict[str, object] = {"connect_timeout": 5}
+    options |= dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
     return {
         "ENGINE": "django_prometheus.db.backends.postgresql",
         "NAME": unquote(parts.path[1:]),
@@ -63,5 +63,5 @@ def database(name: str, url: str) -> dict[str, object]:
         "HOST": unquote(parts.hostname or ""),
         "PORT": str(parts.port or ""),
         "CONN_MAX_AGE": 0,
-        "OPTIONS": {"connect_timeout": 5, **options},
+        "OPTIONS": options,
     }

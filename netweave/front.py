@@ -1,4 +1,5 @@
-"""What every request meets before Django: its id and trace, the health paths, the limit on bodies, and what every answer carries.
+"""What every request meets before Django: its id and trace, the health paths, the limit on bodies, and what
+every answer carries.
 
 Plain ASGI, so that none of it costs a hop to a thread.
 """
@@ -20,7 +21,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_POLICY = b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+_POLICY = (
+    b"default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+)
 
 
 def front(app: App) -> App:
@@ -58,7 +61,9 @@ async def _http(app: App, scope: Scope, receive: Receive, send: Send) -> None:
         await app(scope, await _bounded(scope, receive, given), answer)
     finally:
         seconds = time.perf_counter() - started
-        metrics.REQUESTS.labels(scope["method"] if scope["method"] in _METHODS else "other", str(status)).inc()
+        metrics.REQUESTS.labels(
+            scope["method"] if scope["method"] in _METHODS else "other", str(status)
+        ).inc()
         metrics.REQUEST_SECONDS.observe(seconds)
         log.info(
             "request",
@@ -84,8 +89,8 @@ def _carried(facts: dict[str, Any]) -> list[tuple[bytes, bytes]]:
 
 
 async def _bounded(scope: Scope, receive: Receive, given: dict[bytes, str]) -> Receive:
-    """A `receive` with the whole body, or, where it is too large, with none and a note of that: who sent it is told after having
-    said who they are."""
+    """A `receive` with the whole body, or, where it is too large, with none and a note of that: who sent it
+    is told after having said who they are."""
     length = given.get(b"content-length", "")
     if b"transfer-encoding" not in given and length in {"", "0"}:
         return receive
@@ -99,7 +104,9 @@ async def _bounded(scope: Scope, receive: Receive, given: dict[bytes, str]) -> R
             break
     if too_large:
         scope["netweave"]["too_large"] = True
-        scope["headers"] = [(n, v) for n, v in scope["headers"] if n not in {b"content-length", b"transfer-encoding"}]
+        scope["headers"] = [
+            (n, v) for n, v in scope["headers"] if n not in {b"content-length", b"transfer-encoding"}
+        ]
         body = b""
     sent = False
 

@@ -1,4 +1,5 @@
-"""Is this process alive, and can it serve? Liveness touches nothing; readiness says what is missing, and why."""
+"""Is this process alive, and can it serve? Liveness touches nothing; readiness says what is missing, and
+why."""
 
 import time
 from collections.abc import MutableMapping
@@ -20,9 +21,11 @@ PATHS = frozenset({"/livez", "/readyz"})
 
 
 def readiness() -> tuple[int, dict[str, Any]]:
-    """The status and body of `/readyz`: 200 once the inventory is loaded and until the process is asked to stop.
+    """The status and body of `/readyz`: 200 once the inventory is loaded and until the process is asked to
+    stop.
 
-    A dependency that is away degrades what is answered, and says so; it does not take the process out of service: reads go on.
+    A dependency that is away degrades what is answered, and says so; it does not take the process out of
+    service: reads go on.
     """
     loaded = mirror.ready and (_all_listed() or time.monotonic() - _STARTED > PATIENCE_SECONDS)
     checks = {"inventory": "loaded" if loaded else "loading", "database": runtime.database}
@@ -34,7 +37,8 @@ def readiness() -> tuple[int, dict[str, Any]]:
 
 
 def _all_listed() -> bool:
-    """Whether every configured source has been listed or has failed: before that, a short list would read as a deletion."""
+    """Whether every configured source has been listed or has failed: before that, a short list would read
+    as a deletion."""
     states = {shelf.facts.name: shelf.facts.state for shelf in mirror.shelves}
     enabled = [backend.name for backend in gateway.current().backends if backend.enabled]
     return all(states.get(name, Source.State.STARTING) != Source.State.STARTING for name in enabled)
@@ -46,7 +50,7 @@ async def answer(scope: MutableMapping[str, Any], send: Any) -> None:
     await _send(send, status, b"application/json", orjson.dumps(body))
 
 
-async def operations(scope: MutableMapping[str, Any], receive: Any, send: Any) -> None:
+async def operations(scope: MutableMapping[str, Any], _receive: Any, send: Any) -> None:
     """The application on the operations port: health and `/metrics`, and nothing else."""
     if scope["type"] != "http":
         return
@@ -56,10 +60,19 @@ async def operations(scope: MutableMapping[str, Any], receive: Any, send: Any) -
         metrics.MIRROR_AGE.set(mirror.age)
         await _send(send, 200, CONTENT_TYPE_LATEST.encode(), generate_latest())
     else:
-        await _send(send, 404, b"application/problem+json", b'{"status":404,"title":"Not Found","detail":"/metrics, /livez, /readyz"}')
+        await _send(
+            send,
+            404,
+            b"application/problem+json",
+            b'{"status":404,"title":"Not Found","detail":"/metrics, /livez, /readyz"}',
+        )
 
 
 async def _send(send: Any, status: int, content_type: bytes, body: bytes) -> None:
-    headers = [(b"content-type", content_type), (b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store")]
+    headers = [
+        (b"content-type", content_type),
+        (b"content-length", str(len(body)).encode()),
+        (b"cache-control", b"no-store"),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

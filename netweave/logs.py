@@ -11,7 +11,9 @@ _SECRET = ("password", "secret", "token", "authorization", "cookie", "credential
 
 
 # Without the local variables: they hold tokens and other people's data.
-_tracebacks = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+_tracebacks = structlog.processors.ExceptionRenderer(
+    structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+)
 
 
 def _redact(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
@@ -26,7 +28,8 @@ def _dump(event: Any, **_: Any) -> str:
 
 
 def configure(level: str) -> None:
-    """Sends structlog and the standard library's loggers through one JSON formatter. `level` is a standard level's name."""
+    """Sends structlog and the standard library's loggers through one JSON formatter. `level` is a standard
+    level's name."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -1,4 +1,5 @@
-"""From an exception to the problem a caller sees: DRF's handler, which knows the adapters' tree too, and Django's own pages."""
+"""From an exception to the problem a caller sees: DRF's handler, which knows the adapters' tree too, and
+Django's own pages."""
 
 from typing import Any
 
@@ -36,8 +37,9 @@ def handle(exc: Exception, context: dict[str, Any]) -> HttpResponse:
     request: HttpRequest = context["request"]._request
     for types, answer in _HANDLERS:
         if isinstance(exc, types):
-            return answer(request, exc)
-    log.exception("request_failed", exc_info=exc)
+            found: HttpResponse = answer(request, exc)
+            return found
+    log.error("request_failed", exc_info=exc)
     return problem(request, 500, "Something went wrong on our side. The request id finds it in the log.")
 
 
@@ -104,13 +106,17 @@ def _not_ready(request: HttpRequest, exc: Exception) -> HttpResponse:
 
 def _database(request: HttpRequest, exc: Exception) -> HttpResponse:
     log.error("database_unavailable", error=type(exc).__name__)
-    return problem(request, 503, "The database cannot be reached at the moment.", headers={"Retry-After": "5"})
+    return problem(
+        request, 503, "The database cannot be reached at the moment.", headers={"Retry-After": "5"}
+    )
 
 
 def _stale(request: HttpRequest, exc: StaleSources) -> HttpResponse:
     status = 504 if exc.timed_out else 502
     names = [one.source for one in exc.stale]
-    detail = f"Not fresh: {', '.join(names)}. Without `Prefer: handling=strict` the last good state is answered."
+    detail = (
+        f"Not fresh: {', '.join(names)}. Without `Prefer: handling=strict` the last good state is answered."
+    )
     headers = {"Proxy-Status": freshness.proxy_status(exc.stale)}
     return problem(request, status, detail, headers=headers, sources=names)
 
@@ -123,7 +129,9 @@ def _backend(request: HttpRequest, exc: errors.BackendError) -> HttpResponse:
     if isinstance(exc, errors.Invalid) and exc.pointer:
         members["errors"] = [{"pointer": exc.pointer, "detail": exc.detail}]
     wait = getattr(exc, "retry_after", None)
-    return problem(request, status, detail, headers={"Retry-After": str(int(wait))} if wait else {}, **members)
+    return problem(
+        request, status, detail, headers={"Retry-After": str(int(wait))} if wait else {}, **members
+    )
 
 
 _HANDLERS: tuple[tuple[Any, Any], ...] = (

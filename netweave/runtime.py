@@ -1,8 +1,9 @@
-"""What a running process does besides answering: it follows the change log, the revocations and the configuration.
+"""What a running process does besides answering: it follows the change log, the revocations and the
+configuration.
 
-    follow   every second, and at once when a collector wakes us: mirror, principals
-    tidy     every minute: tombstones, old changes (worker only)
-    collect  one collector a source (worker only), started anew when the configuration changes
+follow   every second, and at once when a collector wakes us: mirror, principals
+tidy     every minute: tombstones, old changes (worker only)
+collect  one collector a source (worker only), started anew when the configuration changes
 """
 
 import asyncio
@@ -92,10 +93,11 @@ class Runtime:
     def _say(self, database: str, **facts: str) -> None:
         if database != self.database:
             self.database = database
-            log.info("database_" + database, **facts)
+            log.info("database", state=database, **facts)
 
     async def _listen(self) -> None:
-        """Wakes the follower when a collector has recorded something. Without Redis, it looks every second anyway."""
+        """Wakes the follower when a collector has recorded something. Without Redis, it looks every second
+        anyway."""
         layer = get_channel_layer()
         channel = await layer.new_channel()
         try:
@@ -117,7 +119,9 @@ class Runtime:
                 continue
             owner = f"{socket.gethostname()[:50]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
             collectors = [
-                asyncio.create_task(self._supervise(Collector(backend, owner).run), name=f"collect {backend.name}")
+                asyncio.create_task(
+                    self._supervise(Collector(backend, owner).run), name=f"collect {backend.name}"
+                )
                 for backend in configuration.backends
                 if backend.enabled
             ]

@@ -31,7 +31,8 @@ class _Server(uvicorn.Server):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket, so that a busy port is one clear line before anything has begun. Raises `CommandError`."""
+    """A listening socket, so that a busy port is one clear line before anything has begun. Raises
+    `CommandError`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -91,7 +92,7 @@ async def _run(
 
 
 async def _until_ready(stop: asyncio.Event, *, web: bool) -> None:
-    while web and not stop.is_set() and health.readiness()[0] != 200:
+    while web and not stop.is_set() and health.readiness()[0] != 200:  # noqa: ASYNC110 - many small causes
         await asyncio.sleep(0.05)
 
 

@@ -1,4 +1,5 @@
-"""Every setting of netweave, read once, here. Defaults are production's; docs/settings.md says what each is for."""
+"""Every setting of netweave, read once, here. Defaults are production's; docs/settings.md says what each is
+for."""
 
 from pathlib import Path
 
@@ -7,7 +8,8 @@ from netweave.logs import configure
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# --- who may talk to us, and how ---------------------------------------------------------------------------------
+# --- who may talk to us, and how
+# ---------------------------------------------------------------------------------
 SECRET_KEY = env.text("SECRET_KEY")
 DEBUG = False
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
@@ -15,13 +17,17 @@ DOCS_PUBLIC = env.flag("DOCS_PUBLIC")
 EXTERNAL_URL = env.text("EXTERNAL_URL", "")  # {apiRoot} in answers; empty: where the request came in
 ORAN_OFFERED_VERSIONS = env.names("ORAN_OFFERED_VERSIONS", "v1")
 
-# --- where things lie --------------------------------------------------------------------------------------------
+# --- where things lie
+# --------------------------------------------------------------------------------------------
 GATEWAY_CONFIG = Path(env.text("GATEWAY_CONFIG", str(BASE_DIR / "config" / "gateway.yaml")))
 _application = env.database("DATABASE_URL", env.text("DATABASE_URL"))
 _owner = env.database("MIGRATE_DATABASE_URL", env.text("MIGRATE_DATABASE_URL", env.text("DATABASE_URL")))
 _application["OPTIONS"]["pool"] = {"min_size": 1, "max_size": 10, "timeout": 5}  # type: ignore[index]
 DATABASES = {
-    "default": {**_application, "TEST": {"MIRROR": "owner"}},  # the application's login: what every query uses
+    "default": {
+        **_application,
+        "TEST": {"MIRROR": "owner"},
+    },  # the application's login: what every query uses
     "owner": _owner,  # the owner's login: migrations and pruning only
 }
 REDIS_URL = env.text("REDIS_URL")
@@ -31,7 +37,11 @@ CACHES = {
         "LOCATION": REDIS_URL,
         "OPTIONS": {
             "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
-            "CONNECTION_POOL_KWARGS": {"socket_timeout": 2, "socket_connect_timeout": 1, "health_check_interval": 15},
+            "CONNECTION_POOL_KWARGS": {
+                "socket_timeout": 2,
+                "socket_connect_timeout": 1,
+                "health_check_interval": 15,
+            },
         },
     }
 }
@@ -45,14 +55,16 @@ CHANNEL_LAYERS = {
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing to collect
 
-# --- how long things last ----------------------------------------------------------------------------------------
+# --- how long things last
+# ----------------------------------------------------------------------------------------
 CHANGE_RETENTION = env.duration("CHANGE_RETENTION", "7d")
 TOMBSTONE_RETENTION = env.duration("TOMBSTONE_RETENTION", "1h")
 COMPARE_INTERVAL = env.duration("COMPARE_INTERVAL", "10m")
 HOLD_DELAY = env.duration("HOLD_DELAY", "30s")
 PRINCIPALS_OFFLINE = env.duration("PRINCIPALS_OFFLINE", "10m")
 
-# --- Django ------------------------------------------------------------------------------------------------------
+# --- Django
+# ------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "netweave.site.NetweaveAdminConfig",
     "django.contrib.auth",

@@ -1,4 +1,5 @@
-"""Static files, by WhiteNoise, read whole: under ASGI a streamed file would be drained in one piece anyway, with a warning."""
+"""Static files, by WhiteNoise, read whole: under ASGI a streamed file would be drained in one piece anyway,
+with a warning."""
 
 from django.http import HttpRequest, HttpResponse
 from whitenoise.middleware import WhiteNoiseMiddleware

@@ -1,7 +1,10 @@
-"""What netweave offers. Every O2 root is spelled out here; docs/api-mapping.md says what each object becomes."""
+"""What netweave offers. Every O2 root is spelled out here; docs/api-mapping.md says what each object
+becomes."""
+
+from typing import Any
 
 from django.contrib import admin
-from django.urls import URLPattern, include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from netweave import problems
@@ -16,9 +19,11 @@ from o2ims.views.resource_types import ResourceTypes
 from o2ims.views.resources import Resources
 from o2ims.views.versions import ApiVersions
 
-LIST, ITEM = {"get": "list"}, {"get": "retrieve"}
+LIST: dict[str, Any] = {"get": "list"}
+ITEM: dict[str, Any] = {"get": "retrieve"}
 
-# The document and the field disagree about capitals and hyphens: every spelling is answered, the first is documented.
+# The document and the field disagree about capitals and hyphens: every spelling is answered, the first is
+# documented.
 INVENTORY_ROOTS = (
     "o2ims-infrastructureInventory",
     "O2ims-infrastructureInventory",
@@ -41,13 +46,13 @@ def nouns(flavour: Representation) -> list[URLPattern]:
     ]
 
 
-gateway_v1 = [
+gateway_v1: list[URLPattern] = [
     path("oCloudInfrastructure", OCloudInfrastructure.as_view(ITEM, flavour=GATEWAY_V1)),
     *nouns(GATEWAY_V1),
     path("resources", Resources.as_view(LIST, flavour=GATEWAY_V1)),
     path("resources/<str:id>", Resources.as_view(ITEM, flavour=GATEWAY_V1)),
 ]
-inventory = [
+inventory: list[URLPattern | URLResolver] = [
     path("api_versions", ApiVersions.as_view(ITEM, flavour=INVENTORY_V1)),
     path("v1/api_versions", ApiVersions.as_view(ITEM, flavour=INVENTORY_V1)),
     path("v1", OCloudInfrastructure.as_view(ITEM, flavour=INVENTORY_V1)),

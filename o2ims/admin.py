@@ -7,10 +7,10 @@ import orjson
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.defaultfilters import timesince
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.timesince import timesince
 from django.views.decorators.http import require_POST
 
 from adapters.errors import BackendError
@@ -32,10 +32,26 @@ class SourceAdmin(ReadOnlyAdmin):
     search_help_text = "name, key or error"
     actions = ["check_now"]
     fields = [
-        "name", "key", "kind", "o_cloud", "tenant_word", "state_word", "state_since", "lag", "listed_at", "last_error", "error_at",
-        "skipped", "version", "abilities_word", "objects", "last_sequence", "owner", "configuration", "retired_at",
-    ]  # fmt: skip
-    readonly_fields = fields
+        "name",
+        "key",
+        "kind",
+        "o_cloud",
+        "tenant_word",
+        "state_word",
+        "state_since",
+        "lag",
+        "listed_at",
+        "last_error",
+        "error_at",
+        "skipped",
+        "version",
+        "abilities_word",
+        "objects",
+        "last_sequence",
+        "owner",
+        "configuration",
+        "retired_at",
+    ]
     change_form_template = "admin/o2ims/source/change_form.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -47,7 +63,7 @@ class SourceAdmin(ReadOnlyAdmin):
         """Asks one backend now, and shows what it says."""
         source = self.get_object(request, object_id)
         if source is None or not self.has_view_permission(request, source):
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)
+            return HttpResponseRedirect(reverse("admin:o2ims_source_changelist"))
         self._check(request, source)
         return HttpResponseRedirect(reverse("admin:o2ims_source_change", args=[object_id]))
 
@@ -125,10 +141,19 @@ class ItemAdmin(ReadOnlyAdmin):
     search_fields = ["=object_id", "native_id", "body__name"]
     search_help_text = "id, native id or name"
     fields = [
-        "object_id", "kind", "source", "tenant", "parent", "native_id", "native_version", "mapping_version", "sequence", "seen_at",
-        "deleted_at", "pretty_body",
-    ]  # fmt: skip
-    readonly_fields = fields
+        "object_id",
+        "kind",
+        "source",
+        "tenant",
+        "parent",
+        "native_id",
+        "native_version",
+        "mapping_version",
+        "sequence",
+        "seen_at",
+        "deleted_at",
+        "pretty_body",
+    ]
 
     @admin.display(description="id", ordering="object_id")
     def short_id(self, item: Item) -> str:
@@ -157,9 +182,18 @@ class ChangeAdmin(ReadOnlyAdmin):
     search_help_text = "id of the object, or request id"
     ordering = ["-id"]
     fields = [
-        "at", "type", "kind", "object_id", "source", "tenant", "sequence", "request_id", "traceparent", "pretty_before", "pretty_after",
-    ]  # fmt: skip
-    readonly_fields = fields
+        "at",
+        "type",
+        "kind",
+        "object_id",
+        "source",
+        "tenant",
+        "sequence",
+        "request_id",
+        "traceparent",
+        "pretty_before",
+        "pretty_after",
+    ]
 
     @admin.display(description="id", ordering="object_id")
     def short_id(self, change: Change) -> str:
@@ -200,7 +234,9 @@ def _hidden(value: Any, key: str = "") -> Any:
 
 
 def _ago(at: Any) -> str:
-    return format_html('<span title="{} UTC">{} ago</span>', at.strftime("%Y-%m-%d %H:%M:%S"), timesince(at, timezone.now()))
+    return format_html(
+        '<span title="{} UTC">{} ago</span>', at.strftime("%Y-%m-%d %H:%M:%S"), timesince(at, timezone.now())
+    )
 
 
 def _ms(started: float) -> str:

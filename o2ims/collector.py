@@ -4,7 +4,8 @@
                  ▲                   │
                  └── backoff ◄── any error: the source is down, its objects stay as they were
 
-Whatever goes wrong in between is mended by the next full list; nothing is inferred from a list that did not end well.
+Whatever goes wrong in between is mended by the next full list; nothing is inferred from a list that did not
+end well.
 """
 
 import asyncio
@@ -197,8 +198,8 @@ class Collector:
     async def _compare(
         self, adapter: ImsAdapter, record: Record, watched: AsyncIterator[Batch]
     ) -> AsyncIterator[Batch]:
-        """Lists everything anew beside the running watch, lets that one catch up, and repairs what then still differs.
-        Returns the new watch, which is followed from here on."""
+        """Lists everything anew beside the running watch, lets that one catch up, and repairs what then
+        still differs. Returns the new watch, which is followed from here on."""
         since = await in_thread(record.sequence)
         successor = adapter.watch("")
         try:
@@ -240,7 +241,9 @@ class Collector:
             changes += await self._complete(record, {s.key for s in sightings}, since, cause)
             await self._listed(record, batch, skipped)
         else:
-            changes += await in_thread(record.gone, [(record.key_of(g), g.version) for g in batch.gone], cause)
+            changes += await in_thread(
+                record.gone, [(record.key_of(g), g.version) for g in batch.gone], cause
+            )
             await in_thread(record.settle, checkpoint=batch.checkpoint)
         await self._announce(changes, cause)
         return changes
@@ -252,7 +255,9 @@ class Collector:
         missing, living = await in_thread(record.missing, seen, since)
         if len(missing) > HOLD_COUNT and len(missing) > HOLD_SHARE * living and not self._held:
             self._held = True
-            raise Vanished(f"{self._backend.name}: {len(missing)} of {living} objects are missing from a complete list")
+            raise Vanished(
+                f"{self._backend.name}: {len(missing)} of {living} objects are missing from a complete list"
+            )
         self._held = False
         return await in_thread(record.gone, [(key, "") for key in missing], cause)
 
@@ -271,7 +276,9 @@ class Collector:
         metrics.RELISTS.labels(name, batch.reason).inc()
         metrics.SOURCE_UP.labels(name).set(1)
         metrics.SOURCE_HOLDING.labels(name).set(0)
-        log.info("source_listed", source=name, reason=batch.reason, objects=len(batch.objects), skipped=skipped)
+        log.info(
+            "source_listed", source=name, reason=batch.reason, objects=len(batch.objects), skipped=skipped
+        )
 
     def _sight(self, origin: Origin, things: tuple[InventoryObject, ...]) -> tuple[list[Sighting], int]:
         seen: list[Sighting] = []
@@ -281,7 +288,9 @@ class Collector:
                 seen.append(sight(origin, thing))
             except (ValueError, TypeError) as error:
                 skipped += 1
-                log.warning("object_skipped", source=self._backend.name, native_id=thing.native_id, error=str(error))
+                log.warning(
+                    "object_skipped", source=self._backend.name, native_id=thing.native_id, error=str(error)
+                )
         return seen, skipped
 
     def _newly(self, state: Source.State) -> dict[str, object]:
@@ -294,7 +303,9 @@ class Collector:
         name = self._backend.name
         metrics.SOURCE_UP.labels(name).set(0)
         metrics.SOURCE_HOLDING.labels(name).set(1 if state is Source.State.HOLDING else 0)
-        log.warning("source_" + str(state), source=name, error_class=type(error).__name__, error=str(error))
+        log.warning(
+            "source_state", state=str(state), source=name, error_class=type(error).__name__, error=str(error)
+        )
         text = str(error) if isinstance(error, BackendError | Vanished) else "an internal error; see the log"
         try:
             facts = {"state": state, "error": text, "error_class": type(error).__name__, "error_at": Now()}
@@ -305,7 +316,8 @@ class Collector:
             log.warning("state_unsaved", source=name, state=str(state))
 
     async def _announce(self, changes: list[Change], cause: Cause) -> None:
-        """Counts the changes and wakes whoever follows the log. A lost wake-up costs them at most a second."""
+        """Counts the changes and wakes whoever follows the log. A lost wake-up costs them at most a
+        second."""
         if not changes:
             return
         name = self._backend.name

@@ -1,11 +1,13 @@
-"""What an answer says about its age: `Age`, `Proxy-Status` (RFC 9209) and what `Prefer: handling=strict` makes of them."""
+"""What an answer says about its age: `Age`, `Proxy-Status` (RFC 9209) and what `Prefer: handling=strict`
+makes of them."""
 
 from django.http import HttpRequest
 
 from o2ims.inventory import Staleness
 
+_AWAY = "destination_unavailable"
 _ERRORS = {
-    "Unreachable": "destination_unavailable",
+    "Unreachable": _AWAY,
     "TimedOut": "connection_timeout",
     "Untrusted": "tls_certificate_error",
     "Unauthorized": "http_request_denied",
@@ -32,7 +34,8 @@ class StaleSources(Exception):
 
 
 def headers(request: HttpRequest, stale: list[Staleness]) -> dict[str, str]:
-    """The headers that tell what is old; none where all is fresh. Raises `StaleSources` for a caller who wants no old answer."""
+    """The headers that tell what is old; none where all is fresh. Raises `StaleSources` for a caller who
+    wants no old answer."""
     strict = wants_strict(request)
     if not stale:
         return {"Preference-Applied": "handling=strict"} if strict else {}
@@ -46,12 +49,16 @@ def headers(request: HttpRequest, stale: list[Staleness]) -> dict[str, str]:
 def proxy_status(stale: list[Staleness]) -> str:
     """RFC 9209: one member for each source that is not fresh."""
     return ", ".join(
-        f'netweave; error={_ERRORS.get(one.error_class, "destination_unavailable")}; details="source={one.source}"'
+        f'netweave; error={_ERRORS.get(one.error_class, _AWAY)}; details="source={one.source}"'
         for one in stale
     )
 
 
 def wants_strict(request: HttpRequest) -> bool:
     """Whether the caller prefers an error to an old answer (RFC 7240)."""
-    preferences = (part.split(";")[0].strip().lower() for part in request.headers.get("Prefer", "").split(","))
-    return any(preference.replace('"', "").replace(" ", "") == "handling=strict" for preference in preferences)
+    preferences = (
+        part.split(";")[0].strip().lower() for part in request.headers.get("Prefer", "").split(",")
+    )
+    return any(
+        preference.replace('"', "").replace(" ", "") == "handling=strict" for preference in preferences
+    )

@@ -1,4 +1,5 @@
-"""The configuration in force: `gateway.yaml` as it last was good. A changed file replaces it; a bad one is refused and said."""
+"""The configuration in force: `gateway.yaml` as it last was good. A changed file replaces it; a bad one is
+refused and said."""
 
 import threading
 from pathlib import Path
@@ -20,7 +21,8 @@ class Gateway:
         self._current: Configuration | None = None
 
     def current(self) -> Configuration:
-        """What is in force. The first call reads the file, and raises `ConfigurationError` if it cannot be used."""
+        """What is in force. The first call reads the file, and raises `ConfigurationError` if it cannot be
+        used."""
         if self._current is None:
             with self._lock:
                 if self._current is None:
@@ -38,7 +40,7 @@ class Gateway:
             try:
                 new = load(self._path())
             except ConfigurationError as error:
-                log.error("configuration_refused", error=str(error))
+                log.warning("configuration_refused", error=str(error))
                 return False
             changed, self._current = new != self._current, new
         if changed:

@@ -1,7 +1,7 @@
 """A caller's view of the inventory: what its scope shows, page by page, and how fresh it is.
 
-Everything is answered from the mirror. The scope goes into the choice of index; a second, independent check drops (and counts) any
-object whose tenant is foreign before it is encoded.
+Everything is answered from the mirror. The scope goes into the choice of index; a second, independent check
+drops (and counts) any object whose tenant is foreign before it is encoded.
 """
 
 import uuid
@@ -41,8 +41,8 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Staleness:
-    """A source that is not fresh: its name, the class of its last error, and for how many seconds nothing was heard of it
-    (None: never)."""
+    """A source that is not fresh: its name, the class of its last error, and for how many seconds nothing
+    was heard of it (None: never)."""
 
     source: str
     error_class: str
@@ -59,7 +59,8 @@ class Inventory:
         self._mirror = of
 
     def get(self, kind: Kind, id_: str, *, pool: str | None = None) -> Entry:
-        """One object by id, in any spelling of its UUID. With `pool`, a resource of that very pool. Raises `NotThere`."""
+        """One object by id, in any spelling of its UUID. With `pool`, a resource of that very pool. Raises
+        `NotThere`."""
         key = _canonical(id_)
         entry = self._find(kind, key)
         if entry is None:
@@ -75,8 +76,8 @@ class Inventory:
     def page(
         self, kind: Kind, wanted: PageRequest, *, where: Filter | None = None, pool: str | None = None
     ) -> Page:
-        """The wanted page of a list, in the order of ids; with `pool`, of the resources in it. Raises `NotThere` if the
-        caller's scope has no such pool."""
+        """The wanted page of a list, in the order of ids; with `pool`, of the resources in it. Raises
+        `NotThere` if the caller's scope has no such pool."""
         pool = self.get(Kind.RESOURCE_POOL, pool).id if pool is not None else self._pinned_pool(kind, where)
         indexes = list(self._indexes(kind, pool))
         skip = (wanted.number - 1) * wanted.limit
@@ -107,7 +108,8 @@ class Inventory:
         return tenant is None or shelf.facts.tenant == tenant or shelf.facts.shared or shelf.holds(tenant)
 
     def _pinned_pool(self, kind: Kind, where: Filter | None) -> str | None:
-        """The pool a filter asks for, where it asks for exactly one: its index is shorter than all resources."""
+        """The pool a filter asks for, where it asks for exactly one: its index is shorter than all
+        resources."""
         if kind is not Kind.RESOURCE or where is None:
             return None
         pools = where.equals.get("pool_id", frozenset())
@@ -140,7 +142,8 @@ class Inventory:
             entries = shelf.entries[kind]
             found: Iterator[Entry | None] = (entries.get(id_) for id_ in ids)
         else:
-            # The order of sources decides between two of the same id; `number` keeps shelves from being compared.
+            # The order of sources decides between two of the same id; `number` keeps shelves from being
+            # compared.
             runs_of = [zip(ids, repeat(number)) for number, (_, ids) in enumerate(runs)]
             shelves = [shelf.entries[kind] for shelf, _ in runs]
             found = (shelves[number].get(id_) for id_, number in merge(*runs_of))

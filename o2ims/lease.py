@@ -1,5 +1,6 @@
-"""Who collects a source now. A lease only saves work: what keeps a second collector or a paused old one harmless is the
-epoch, which rises with each new owner and is checked inside every transaction of `o2ims/record.py`. Times are Postgres's.
+"""Who collects a source now. A lease only saves work: what keeps a second collector or a paused old one
+harmless is the epoch, which rises with each new owner and is checked inside every transaction of
+`o2ims/record.py`. Times are Postgres's.
 """
 
 from dataclasses import dataclass
@@ -41,7 +42,9 @@ class Lease:
 
     def renew(self) -> None:
         """Holds on for another `DURATION`. Raises `Lost`."""
-        held = Source.objects.filter(pk=self.source_id, owner=self.owner, epoch=self.epoch, retired_at__isnull=True)
+        held = Source.objects.filter(
+            pk=self.source_id, owner=self.owner, epoch=self.epoch, retired_at__isnull=True
+        )
         if not held.update(lease_expires_at=Now() + DURATION):
             raise Lost
 

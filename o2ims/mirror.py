@@ -1,7 +1,8 @@
-"""The read model of one process: every present source's objects in memory, kept up by following the change log.
+"""The read model of one process: every present source's objects in memory, kept up by following the change
+log.
 
-Reads never wait for a backend or the database. `follow` runs once a second and at every wake-up; a source whose log has a gap (pruned
-behind us) or whose generation rose is loaded again as a whole.
+Reads never wait for a backend or the database. `follow` runs once a second and at every wake-up; a source
+whose log has a gap (pruned behind us) or whose generation rose is loaded again as a whole.
 """
 
 import time
@@ -44,7 +45,8 @@ class Mirror:
         return time.monotonic() - self._caught_up
 
     def follow(self) -> None:
-        """Brings the mirror up to the log's end. Raises the database's errors, and is then as it was, or newer."""
+        """Brings the mirror up to the log's end. Raises the database's errors, and is then as it was, or
+        newer."""
         started = time.monotonic()
         shelves = {shelf.source_id: shelf for shelf in self.shelves}
         present: list[Shelf] = []
@@ -64,7 +66,8 @@ class Mirror:
         self.ready = True
 
     def look_up(self, kind: Kind, id_: str) -> None:
-        """One indexed look at the table for an object this mirror does not have: another process may know it already."""
+        """One indexed look at the table for an object this mirror does not have: another process may know
+        it already."""
         mine = {shelf.source_id: shelf for shelf in self.shelves}
         rows = Item.objects.filter(kind=kind, object_id=uuid.UUID(id_), deleted_at__isnull=True)
         if rows.filter(source_id__in=list(mine)).exists():
@@ -73,10 +76,24 @@ class Mirror:
     @staticmethod
     def _rows() -> Any:
         silent = Extract(Now() - F("contact_at"), "epoch")
-        return Source.objects.present().annotate(silent=silent).values(
-            "id", "name", "o_cloud", "order", "shared", "tenant", "state", "error_class", "generation",
-            "last_sequence", "silent", "fresh_seconds",
-        )  # fmt: skip
+        return (
+            Source.objects.present()
+            .annotate(silent=silent)
+            .values(
+                "id",
+                "name",
+                "o_cloud",
+                "order",
+                "shared",
+                "tenant",
+                "state",
+                "error_class",
+                "generation",
+                "last_sequence",
+                "silent",
+                "fresh_seconds",
+            )
+        )
 
     @staticmethod
     def _facts(row: dict[str, Any]) -> Facts:
@@ -106,12 +123,12 @@ class Mirror:
             changes = list(
                 Change.objects.filter(source_id=shelf.source_id, sequence__gt=shelf.position)
                 .order_by("sequence")
-                .values_list("sequence", "kind", "object_id", "tenant", "type", "after")[:BATCH]
+                .values_list("sequence", "kind", "object_id", "tenant", "after")[:BATCH]
             )
-            for sequence, kind, object_id, tenant, type_, body in changes:
+            for sequence, kind, object_id, tenant, body in changes:
                 if sequence != shelf.position + 1:
                     return False
-                if type_ == Change.Type.DELETE:
+                if body is None:  # a DELETE
                     shelf.drop(Kind(kind), str(object_id))
                 else:
                     shelf.put(Kind(kind), tenant, body)

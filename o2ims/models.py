@@ -17,7 +17,8 @@ class SourceQuerySet(models.QuerySet["Source"]):
         return self.filter(retired_at__isnull=True)
 
     def follow(self, configuration: Configuration) -> None:
-        """Makes the table say what the configuration says: new ones, renamed ones, and those that are gone from it."""
+        """Makes the table say what the configuration says: new ones, renamed ones, and those that are gone
+        from it."""
         enabled = [backend for backend in configuration.backends if backend.enabled]
         for order, backend in enumerate(enabled):
             Source.take(backend, order)
@@ -26,8 +27,9 @@ class SourceQuerySet(models.QuerySet["Source"]):
 
 
 class Source(models.Model):
-    """One backend as it was last seen. `last_sequence` is the newest Change; `generation` rises when its Items changed without
-    one (a new mapping, another tenant by configuration), so that mirrors load it again."""
+    """One backend as it was last seen. `last_sequence` is the newest Change; `generation` rises when its
+    Items changed without one (a new mapping, another tenant by configuration), so that mirrors load it
+    again."""
 
     class State(models.TextChoices):
         STARTING = "starting"
@@ -36,7 +38,9 @@ class Source(models.Model):
         HOLDING = "holding", "holding back deletes"
 
     id = models.BigAutoField(primary_key=True)
-    key = models.CharField(max_length=200, unique=True, help_text="What its objects' ids are made with; never changes.")
+    key = models.CharField(
+        max_length=200, unique=True, help_text="What its objects' ids are made with; never changes."
+    )
     name = models.CharField(max_length=63)
     kind = models.CharField(max_length=63)
     o_cloud = models.CharField("O-Cloud", max_length=200)
@@ -46,7 +50,9 @@ class Source(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.STARTING)
     state_since = models.DateTimeField(default=timezone.now)
     contact_at = models.DateTimeField(null=True, help_text="When the backend last proved to be there.")
-    fresh_seconds = models.FloatField(default=20, help_text="How long after a contact what we have counts as fresh.")
+    fresh_seconds = models.FloatField(
+        default=20, help_text="How long after a contact what we have counts as fresh."
+    )
     listed_at = models.DateTimeField(null=True, help_text="When it was last listed completely.")
     error = models.TextField(blank=True)
     error_class = models.CharField(max_length=40, blank=True)
@@ -90,7 +96,8 @@ class Source(models.Model):
 
 
 class Item(models.Model):
-    """An inventory object as it was last seen in its backend: a projection, which listing again would give again."""
+    """An inventory object as it was last seen in its backend: a projection, which listing again would give
+    again."""
 
     row = models.BigAutoField(primary_key=True)
     source = models.ForeignKey(Source, models.CASCADE, related_name="items")
@@ -111,7 +118,9 @@ class Item(models.Model):
         constraints = [models.UniqueConstraint(fields=["source", "kind", "object_id"], name="item_key")]
         indexes = [
             models.Index(fields=["object_id"], name="item_by_id"),
-            models.Index(fields=["deleted_at"], name="item_tombstones", condition=models.Q(deleted_at__isnull=False)),
+            models.Index(
+                fields=["deleted_at"], name="item_tombstones", condition=models.Q(deleted_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -119,7 +128,8 @@ class Item(models.Model):
 
 
 class Change(models.Model):
-    """Something that happened to an Item. `sequence` is gapless within its source: taken under the Source row's lock."""
+    """Something that happened to an Item. `sequence` is gapless within its source: taken under the Source
+    row's lock."""
 
     class Type(models.TextChoices):
         CREATE = "CREATE"
@@ -136,7 +146,9 @@ class Change(models.Model):
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
     at = models.DateTimeField(default=timezone.now)
-    request_id = models.CharField(max_length=64, default=uuid.uuid4, help_text="Of the request, or of the watch, that caused it.")
+    request_id = models.CharField(
+        max_length=64, default=uuid.uuid4, help_text="Of the request, or of the watch, that caused it."
+    )
     traceparent = models.CharField(max_length=55, blank=True)
 
     class Meta:

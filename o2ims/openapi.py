@@ -37,7 +37,8 @@ def documented(path: str) -> bool:
 
 
 def describe(flavour: Representation, noun: str, kind: Kind | None, path: str) -> dict[str, Any]:
-    """The OpenAPI operation of GET on `path`: a list of `kind`, one of it, or (without a kind) the O-Cloud or its versions."""
+    """The OpenAPI operation of GET on `path`: a list of `kind`, one of it, or (without a kind) the O-Cloud
+    or its versions."""
     one = kind is None or path.endswith("{id}")
     tag = TAGS[0 if flavour is GATEWAY_V1 else 1]["name"]
     words = [word for word in re.split(r"[^A-Za-z0-9]+", path) if word and word not in {"o2ims", "v1"}]
@@ -48,11 +49,17 @@ def describe(flavour: Representation, noun: str, kind: Kind | None, path: str) -
         "summary": f"{'One of' if one and kind else 'The'} {noun}",
         "tags": [tag],
         "security": [{"bearer": []}],
-        "parameters": [*_path_parameters(path), *_parameters(one=one, versions=noun == "api_versions", flavour=flavour)],
+        "parameters": [
+            *_path_parameters(path),
+            *_parameters(one=one, versions=noun == "api_versions", flavour=flavour),
+        ],
         "responses": {
             "200": _ok(flavour, noun, kind, one=one),
             "304": {"description": "The caller has this very answer already (`If-None-Match`)."},
-            **{str(status): {"$ref": f"#/components/responses/{name}"} for status, (name, _) in _ERRORS.items()},
+            **{
+                str(status): {"$ref": f"#/components/responses/{name}"}
+                for status, (name, _) in _ERRORS.items()
+            },
         },
     }
 
@@ -70,7 +77,11 @@ def components() -> dict[str, dict[str, Any]]:
         "parameters": _PARAMETERS,
         "headers": _HEADERS,
         "securitySchemes": {
-            "bearer": {"type": "http", "scheme": "bearer", "description": "A token of a user: `manage.py issue_token`."}
+            "bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A token of a user: `manage.py issue_token`.",
+            }
         },
     }
 
@@ -115,7 +126,10 @@ def _ok(flavour: Representation, noun: str, kind: Kind | None, *, one: bool) -> 
             shown = [{name: value for name, value in shown.items() if name in listed}]
             body = {"type": "array", "items": body}
             if flavour.envelope:
-                body, shown = {"type": "object", "properties": {"items": body}, "required": ["items"]}, {"items": shown}
+                body, shown = (
+                    {"type": "object", "properties": {"items": body}, "required": ["items"]},
+                    {"items": shown},
+                )
     return {
         "description": "What was asked for.",
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in headers},
@@ -168,24 +182,35 @@ _PARAMETERS: dict[str, dict[str, Any]] = {
     "excludeDefault": _flag("exclude_default", "Without what is left out by default."),
     "limit": _limit(100),
     "limitInventory": _limit(30),
-    "marker": _query("nextpage_opaque_marker", "From the `Link` of the page before; a page number is accepted too.", ""),
+    "marker": _query(
+        "nextpage_opaque_marker", "From the `Link` of the page before; a page number is accepted too.", ""
+    ),
     "ifNoneMatch": {
-        "name": "If-None-Match", "in": "header", "description": "The ETag the caller has.", "schema": {"type": "string"},
+        "name": "If-None-Match",
+        "in": "header",
+        "description": "The ETag the caller has.",
+        "schema": {"type": "string"},
     },
     "prefer": {
-        "name": "Prefer", "in": "header", "description": "`handling=strict`: an error rather than an old answer.",
+        "name": "Prefer",
+        "in": "header",
+        "description": "`handling=strict`: an error rather than an old answer.",
         "schema": {"type": "string"},
     },
     "version": {
-        "name": "Version", "in": "header", "description": "The wanted version of the API, for instance 1.2.0.",
+        "name": "Version",
+        "in": "header",
+        "description": "The wanted version of the API, for instance 1.2.0.",
         "schema": {"type": "string"},
     },
-}  # fmt: skip
+}
 _HEADERS: dict[str, dict[str, Any]] = {
     "ETag": _header("Names this very answer."),
     "X-Request-Id": _header("The caller's request id, or a new one."),
     "Version": _header("The version of the API that answers."),
-    "Age": _header("Seconds since the oldest of the shown was confirmed; only where something is not fresh.", "integer"),
+    "Age": _header(
+        "Seconds since the oldest of the shown was confirmed; only where something is not fresh.", "integer"
+    ),
     "Proxy-Status": _header("RFC 9209: which source is not fresh, and why."),
     "Preference-Applied": _header("The preference that was honoured."),
     "Link": _header('`rel="next"`: the next page.'),
@@ -209,20 +234,29 @@ _PROBLEM_SCHEMA: dict[str, Any] = {
                 "type": "object",
                 "required": ["detail"],
                 "properties": {
-                    "parameter": {"type": "string"}, "pointer": {"type": "string"}, "detail": {"type": "string"},
+                    "parameter": {"type": "string"},
+                    "pointer": {"type": "string"},
+                    "detail": {"type": "string"},
                 },
             },
         },
-        "sources": {"type": "array", "items": {"type": "string"}, "description": "The sources that are not fresh."},
+        "sources": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "The sources that are not fresh.",
+        },
     },
     "examples": [
         {
-            "type": "about:blank", "title": "Bad Request", "status": 400, "requestId": "7f0c2c4e",
+            "type": "about:blank",
+            "title": "Bad Request",
+            "status": 400,
+            "requestId": "7f0c2c4e",
             "detail": "filter: unknown attribute 'nme'",
             "errors": [{"parameter": "filter", "detail": "unknown attribute 'nme'"}],
         }
     ],
-}  # fmt: skip
+}
 _VERSIONS_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["uriPrefix", "apiVersions"],

@@ -1,10 +1,12 @@
 """How something seen becomes a fact: the only writer of Item and Change.
 
     seen ──► compare with its Item, under the Source row's lock and epoch ──► the same: nothing
-                                                                         └──► else: Item + one Change + the source's position
+                                                                         └──► else: Item + one Change + the
+                                                                         source's position
 
-One transaction a call, of at most `BATCH` objects. A repeat, whoever sends it, is nothing; an older state never replaces a newer
-one; a deleted object is not revived by what was seen before its end. Lock order everywhere: Source, then quotas, then subscriptions.
+One transaction a call, of at most `BATCH` objects. A repeat, whoever sends it, is nothing; an older state
+never replaces a newer one; a deleted object is not revived by what was seen before its end. Lock order
+everywhere: Source, then quotas, then subscriptions.
 """
 
 import uuid
@@ -23,8 +25,17 @@ from o2ims.sighting import Origin, Sighting
 BATCH = 500
 KIND_ORDER = {kind: number for number, kind in enumerate(Kind)}
 _UPDATED = (
-    "native_id", "native_version", "parent", "tenant", "body", "hash", "mapping_version", "sequence", "seen_at", "deleted_at",
-)  # fmt: skip
+    "native_id",
+    "native_version",
+    "parent",
+    "tenant",
+    "body",
+    "hash",
+    "mapping_version",
+    "sequence",
+    "seen_at",
+    "deleted_at",
+)
 
 
 class Fenced(Exception):
@@ -66,18 +77,22 @@ class Record:
     def sightings(self, seen: Sequence[Sighting], cause: Cause, *, since: int | None = None) -> list[Change]:
         """Records objects as they are now. Returns the Changes; raises `Fenced`.
 
-        `since` is the source's sequence when a list began: where versions do not tell, what changed after it is left alone.
+        `since` is the source's sequence when a list began: where versions do not tell, what changed after
+        it is left alone.
         """
         changes: list[Change] = []
         for part in parts(seen):
             with transaction.atomic():
                 source = self._locked()
                 known = self._known(sighting.object_id for sighting in part)
-                changes += self._write(source, [s for s in part if self._news(s, known.get(s.key), since)], known, cause)
+                changes += self._write(
+                    source, [s for s in part if self._news(s, known.get(s.key), since)], known, cause
+                )
         return changes
 
     def gone(self, keys: Iterable[tuple[Key, str]], cause: Cause) -> list[Change]:
-        """Records that objects (key, version as of when) are no more, children first. Returns the Changes; raises `Fenced`."""
+        """Records that objects (key, version as of when) are no more, children first. Returns the Changes;
+        raises `Fenced`."""
         ordered = sorted(keys, key=lambda pair: -KIND_ORDER[Kind(pair[0][0])])
         changes: list[Change] = []
         for part in parts(ordered):
@@ -86,10 +101,16 @@ class Record:
         return changes
 
     def missing(self, seen: set[Key], since: int) -> tuple[list[Key], int]:
-        """Which living Items a complete list lacks, leaving out those changed after sequence `since`; and how many live."""
+        """Which living Items a complete list lacks, leaving out those changed after sequence `since`; and
+        how many live."""
         living = Item.objects.filter(source_id=self._source_id, deleted_at__isnull=True)
-        keys = [(kind, id_, sequence) for kind, id_, sequence in living.values_list("kind", "object_id", "sequence")]
-        return [(kind, id_) for kind, id_, sequence in keys if (kind, id_) not in seen and sequence <= since], len(keys)
+        keys = [
+            (kind, id_, sequence)
+            for kind, id_, sequence in living.values_list("kind", "object_id", "sequence")
+        ]
+        return [
+            (kind, id_) for kind, id_, sequence in keys if (kind, id_) not in seen and sequence <= since
+        ], len(keys)
 
     def key_of(self, gone: Gone) -> Key:
         """The key of what a backend said is gone."""
@@ -117,7 +138,15 @@ class Record:
 
     def _known(self, ids: Iterable[uuid.UUID]) -> dict[Key, Known]:
         rows = Item.objects.filter(source_id=self._source_id, object_id__in=list(ids)).values_list(
-            "kind", "object_id", "row", "native_version", "tenant", "hash", "mapping_version", "sequence", "deleted_at"
+            "kind",
+            "object_id",
+            "row",
+            "native_version",
+            "tenant",
+            "hash",
+            "mapping_version",
+            "sequence",
+            "deleted_at",
         )
         return {
             (kind, id_): Known(row, version, tenant, bytes(hash_), mapping, sequence, deleted is not None)
@@ -140,7 +169,8 @@ class Record:
     def _older(self, version: str, known: Known) -> bool:
         if not self.origin.ordered or not version or not known.version:
             return False
-        # A deletion is the newest thing there is as of its version; a living object may be seen twice as of one.
+        # A deletion is the newest thing there is as of its version; a living object may be seen twice as of
+        # one.
         return int(version) <= int(known.version) if known.deleted else int(version) < int(known.version)
 
     def _write(
@@ -159,7 +189,10 @@ class Record:
                 changes += self._changes(source, sighting, was, before.get(was.row) if was else None, cause)
             items.append(self._item(sighting, sequence=source.last_sequence))
         Item.objects.bulk_create(
-            items, update_conflicts=True, unique_fields=["source", "kind", "object_id"], update_fields=_UPDATED
+            items,
+            update_conflicts=True,
+            unique_fields=["source", "kind", "object_id"],
+            update_fields=_UPDATED,
         )
         self._append(source, changes, silent=silent)
         return changes
@@ -170,15 +203,26 @@ class Record:
     def _changes(
         self, source: Source, sighting: Sighting, was: Known | None, before: Any, cause: Cause
     ) -> list[Change]:
-        """One Change; two where the object moved to another tenant: it ends in the old scope and begins in the new."""
+        """One Change; two where the object moved to another tenant: it ends in the old scope and begins in
+        the new."""
         if was is None or was.deleted:
-            return [self._change(source, sighting.key, sighting.tenant, Change.Type.CREATE, None, sighting.body, cause)]
+            return [
+                self._change(
+                    source, sighting.key, sighting.tenant, Change.Type.CREATE, None, sighting.body, cause
+                )
+            ]
         if was.tenant != sighting.tenant:
             return [
                 self._change(source, sighting.key, was.tenant, Change.Type.DELETE, before, None, cause),
-                self._change(source, sighting.key, sighting.tenant, Change.Type.CREATE, None, sighting.body, cause),
+                self._change(
+                    source, sighting.key, sighting.tenant, Change.Type.CREATE, None, sighting.body, cause
+                ),
             ]
-        return [self._change(source, sighting.key, sighting.tenant, Change.Type.MODIFY, before, sighting.body, cause)]
+        return [
+            self._change(
+                source, sighting.key, sighting.tenant, Change.Type.MODIFY, before, sighting.body, cause
+            )
+        ]
 
     def _bury(self, source: Source, part: dict[Key, str], cause: Cause) -> list[Change]:
         known = self._known(object_id for _, object_id in part)
@@ -190,7 +234,9 @@ class Record:
         before = self._bodies(was.row for was in dying.values())
         changes = []
         for key, was in dying.items():
-            changes.append(self._change(source, key, was.tenant, Change.Type.DELETE, before[was.row], None, cause))
+            changes.append(
+                self._change(source, key, was.tenant, Change.Type.DELETE, before[was.row], None, cause)
+            )
             Item.objects.filter(row=was.row).update(
                 deleted_at=timezone.now(),
                 sequence=source.last_sequence,
@@ -199,7 +245,7 @@ class Record:
         self._append(source, changes, silent=False)
         return changes
 
-    def _change(
+    def _change(  # noqa: PLR0917 - one row's worth
         self, source: Source, key: Key, tenant: str, type_: Change.Type, before: Any, after: Any, cause: Cause
     ) -> Change:
         source.last_sequence += 1

@@ -16,7 +16,9 @@ def tidy() -> int:
     tombstones = Item.objects.filter(deleted_at__lt=Now() - settings.TOMBSTONE_RETENTION)
     deleted, _ = tombstones.delete()
     while True:
-        old = Change.objects.filter(at__lt=Now() - settings.CHANGE_RETENTION).values_list("id", flat=True)[:BATCH]
+        old = Change.objects.filter(at__lt=Now() - settings.CHANGE_RETENTION).values_list("id", flat=True)[
+            :BATCH
+        ]
         count, _ = Change.objects.filter(id__in=list(old)).delete()
         deleted += count
         if count < BATCH:

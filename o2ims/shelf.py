@@ -1,7 +1,7 @@
 """One source's objects in memory, ready to be answered: encoded, indexed by id, pool and tenant.
 
-One thread writes, any number read, without a lock: entries are replaced, never changed, and a reader takes a slice of an index (one
-atomic step) and then looks each id up, leaving out what has gone since.
+One thread writes, any number read, without a lock: entries are replaced, never changed, and a reader takes
+a slice of an index (one atomic step) and then looks each id up, leaving out what has gone since.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -12,8 +12,8 @@ from adapters.types import Kind
 
 
 class Entry:
-    """One object. `body` is the stored body with `o_cloud_id` added; `encoded` holds its bytes per representation, made on
-    first use."""
+    """One object. `body` is the stored body with `o_cloud_id` added; `encoded` holds its bytes per
+    representation, made on first use."""
 
     __slots__ = ("body", "encoded", "id", "kind", "pool", "source", "tenant")
 
@@ -30,7 +30,18 @@ class Entry:
 class Facts:
     """What a reader needs to know of a source. Replaced as a whole when the source's row changes."""
 
-    __slots__ = ("error_class", "fresh_seconds", "generation", "name", "o_cloud", "order", "shared", "silent", "state", "tenant")
+    __slots__ = (
+        "error_class",
+        "fresh_seconds",
+        "generation",
+        "name",
+        "o_cloud",
+        "order",
+        "shared",
+        "silent",
+        "state",
+        "tenant",
+    )
 
     def __init__(self, **facts: Any) -> None:
         self.name: str = facts["name"]

@@ -1,4 +1,5 @@
-"""Something seen in a backend, ready to be compared with what is known: public ids, the body to store, its hash."""
+"""Something seen in a backend, ready to be compared with what is known: public ids, the body to store, its
+hash."""
 
 import hashlib
 import uuid
@@ -25,8 +26,9 @@ _NUL, _REPLACEMENT = b"\\u0000", b"\\ufffd"
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The source something was seen in: `key` makes ids, `tenant` owns what carries none ('' for nobody), `prefix` is that of
-    its extensions, `ordered` says that versions grow, `mapping_version` is the adapter's."""
+    """The source something was seen in: `key` makes ids, `tenant` owns what carries none ('' for nobody),
+    `prefix` is that of its extensions, `ordered` says that versions grow, `mapping_version` is the
+    adapter's."""
 
     key: str
     tenant: str

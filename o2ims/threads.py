@@ -1,4 +1,5 @@
-"""Where an event loop's blocking work goes: a bounded pool of threads, so that one slow source cannot take them all."""
+"""Where an event loop's blocking work goes: a bounded pool of threads, so that one slow source cannot take
+them all."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +14,8 @@ _pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="orm")
 
 
 async def in_thread(call: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> _R:
-    """Runs `call`, which may use the ORM, in a thread; its database connection goes back to the pool afterwards."""
+    """Runs `call`, which may use the ORM, in a thread; its database connection goes back to the pool
+    afterwards."""
 
     def run() -> _R:
         try:

@@ -5,6 +5,7 @@ from rest_framework.request import Request
 
 from tenancy.middleware import REALM
 from tenancy.principals import Principal
+from tenancy.scope import TenantScope
 
 
 class MiddlewareAuthentication(BaseAuthentication):
@@ -18,3 +19,9 @@ class MiddlewareAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002
         """The challenge of a 401."""
         return REALM
+
+
+def scope_of(request: Request) -> TenantScope:
+    """What the caller of `request` may see. There is no request without a principal behind `Identified`."""
+    principal: Principal = request._request.principal  # type: ignore[attr-defined]
+    return principal.scope

@@ -1,7 +1,7 @@
 """What the application's login may do with a table, said in the migration that makes the table.
 
-The owner migrates (`MIGRATE_DATABASE_URL`); the application connects as the role of `DATABASE_URL` and has only what is granted here. With
-one login for both there is nothing to grant.
+The owner migrates (`MIGRATE_DATABASE_URL`); the application connects as the role of `DATABASE_URL` and has
+only what is granted here. With one login for both there is nothing to grant.
 """
 
 from typing import Any

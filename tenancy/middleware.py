@@ -1,6 +1,7 @@
 """Identity of every call to an API root, decided once, before any view: who is asking, and in which tenant.
 
-The answer to a stranger is built here, because an exception raised in a middleware would reach the outer ones as a 500.
+The answer to a stranger is built here, because an exception raised in a middleware would reach the outer
+ones as a 500.
 """
 
 import re
@@ -45,7 +46,10 @@ class IdentityMiddleware:
         if scheme.lower() != "bearer" or not secret.strip():
             AUTH.labels("missing").inc()
             return problems.problem(
-                request, 401, "Send a token: Authorization: Bearer <token>.", headers={"WWW-Authenticate": REALM}
+                request,
+                401,
+                "Send a token: Authorization: Bearer <token>.",
+                headers={"WWW-Authenticate": REALM},
             )
         try:
             principal = principals.of_token(secret.strip())

@@ -19,10 +19,11 @@ label = RegexValidator(
 
 
 class Revocation(models.Model):
-    """Something about who may do what has changed: every process forgets the principals it holds within seconds.
+    """Something about who may do what has changed: every process forgets the principals it holds within
+    seconds.
 
-    Followed like the change log (`tenancy/principals.py`); rows are appended by the models below, in the transaction of
-    the change itself.
+    Followed like the change log (`tenancy/principals.py`); rows are appended by the models below, in the
+    transaction of the change itself.
     """
 
     at = models.DateTimeField(default=timezone.now, editable=False)
@@ -80,7 +81,8 @@ class Tenant(Revocable):
 
 
 class User(Revocable, AbstractUser):
-    """A person or a machine. The login name is unique across tenants (`alice@acme`); no tenant means the platform's."""
+    """A person or a machine. The login name is unique across tenants (`alice@acme`); no tenant means the
+    platform's."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, models.PROTECT, null=True, blank=True, related_name="users")
@@ -125,7 +127,9 @@ class Token(Revocable):
     def issue(cls, user: User, *, name: str = "", expires_at: datetime | None = None) -> tuple["Token", str]:
         """Makes a token for `user`. Returns the row and the secret, which is kept nowhere."""
         secret = TOKEN_PREFIX + secrets.token_urlsafe(32)
-        token = cls(user=user, name=name, expires_at=expires_at, prefix=secret[:8], digest=cls.digest_of(secret))
+        token = cls(
+            user=user, name=name, expires_at=expires_at, prefix=secret[:8], digest=cls.digest_of(secret)
+        )
         token.save()
         return token, secret
 

@@ -1,7 +1,8 @@
 """Who is asking, kept per process, and forgotten within seconds of a revocation.
 
-A look-up by token costs one query the first time and none after. The revocation log is followed like the change log: any new row
-empties the cache. While the database is away, cached principals live on for `PRINCIPALS_OFFLINE`; strangers get `Unavailable`.
+A look-up by token costs one query the first time and none after. The revocation log is followed like the
+change log: any new row empties the cache. While the database is away, cached principals live on for
+`PRINCIPALS_OFFLINE`; strangers get `Unavailable`.
 """
 
 import threading

@@ -1,4 +1,5 @@
-"""The base of admin pages that show and never change: no Add, no Save, no Delete, by page or by URL, for superusers too."""
+"""The base of admin pages that show and never change: no Add, no Save, no Delete, by page or by URL, for
+superusers too."""
 
 from typing import Any
 
@@ -12,6 +13,10 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     actions_on_top = True
     show_full_result_count = False
     list_per_page = 50
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:  # noqa: ARG002
+        """Everything that is shown."""
+        return [str(name) for name in self.fields or ()]
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         """Never."""

@@ -1,11 +1,13 @@
-"""What a caller may see: an argument without default from the first query to the mirror. Never empty, never implied."""
+"""What a caller may see: an argument without default from the first query to the mirror. Never empty, never
+implied."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class TenantScope:
-    """Either everything (`tenant` is None: platform roles), or one tenant's objects and what is shared with it.
+    """Either everything (`tenant` is None: platform roles), or one tenant's objects and what is shared with
+    it.
 
     Made only by `everything` and `of`; an empty tenant is an error, never "no filter".
     """

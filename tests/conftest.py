@@ -1,4 +1,5 @@
-"""Fixtures every test may ask for: Django on real servers, the cast, and a gateway that has seen the sample."""
+"""Fixtures every test may ask for: Django on real servers, the cast, and a gateway that has seen the
+sample."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -7,7 +8,7 @@ from typing import Any
 
 os.environ.update(
     DJANGO_SETTINGS_MODULE="netweave.settings",
-    DATABASE_URL="postgresql://nobody@127.0.0.1:1/nowhere",  # the servers' real places are filled in when they start
+    DATABASE_URL="postgresql://nobody@127.0.0.1:1/nowhere",  # filled in when the servers start
     MIGRATE_DATABASE_URL="postgresql://somebody@127.0.0.1:1/nowhere",
     REDIS_URL="redis://127.0.0.1:1/0",
     SECRET_KEY="tests",
@@ -38,13 +39,15 @@ pytest_plugins = ["tests.peers.fixtures"]
 
 @pytest.fixture(scope="session")
 def django_db_setup(postgres: Postgres, django_db_blocker: Any) -> None:
-    """One migrated database, reached as in production: migrations as the owner, everything else as the application."""
+    """One migrated database, reached as in production: migrations as the owner, everything else as the
+    application."""
     postgres.create("netweave")
     for alias, url in (("default", postgres.app_url("netweave")), ("owner", postgres.owner_url("netweave"))):
         place = database(alias, url)
-        for where in (settings.DATABASES[alias], connections[alias].settings_dict):
-            where.update({key: place[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")})
-            where["OPTIONS"].pop("pool", None)
+        given: Any
+        for given in (settings.DATABASES[alias], connections[alias].settings_dict):
+            given.update({key: place[key] for key in ("NAME", "USER", "PASSWORD", "HOST", "PORT")})
+            given["OPTIONS"].pop("pool", None)
     with django_db_blocker.unblock():
         call_command("migrate", verbosity=0)
 
@@ -63,7 +66,8 @@ def world(db: None) -> World:
 
 @pytest.fixture
 def sample(world: World) -> World:
-    """The world with the memory backend's sample in it: shared, so that every tenant sees what is nobody's."""
+    """The world with the memory backend's sample in it: shared, so that every tenant sees what is
+    nobody's."""
     world.add("sample", shared=True)
     return world
 
@@ -78,9 +82,12 @@ def forgetful() -> Iterator[None]:
 
 @pytest.fixture
 def call(cast: Cast) -> Callable[..., Any]:
-    """`call("alice", "/o2ims/v1/resourcePools")`: a GET (or `method=`) with that person's token; '' for nobody's."""
+    """`call("alice", "/o2ims/v1/resourcePools")`: a GET (or `method=`) with that person's token; '' for
+    nobody's."""
 
-    def request(who: str, path: str, *, method: str = "GET", headers: dict[str, str] | None = None, **more: Any) -> Any:
+    def request(
+        who: str, path: str, *, method: str = "GET", headers: dict[str, str] | None = None, **more: Any
+    ) -> Any:
         given = dict(headers or {})
         if who:
             given["Authorization"] = f"Bearer {cast.tokens[who]}"

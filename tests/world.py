@@ -1,8 +1,9 @@
 """What tests stand on: the fixed cast, and sources recorded as a collector records them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -34,9 +35,17 @@ def people() -> Cast:
     cast = Cast()
     for tenant in ("acme", "globex"):
         Tenant.objects.create(id=tenant, name=tenant.title())
-    for name, tenant_id in (("alice", "acme"), ("bob", "acme"), ("charlie", "globex"), ("root", None), ("iris", None)):
+    for name, tenant_id in (
+        ("alice", "acme"),
+        ("bob", "acme"),
+        ("charlie", "globex"),
+        ("root", None),
+        ("iris", None),
+    ):
         username = f"{name}@{tenant_id}" if tenant_id else name
-        user = User(username=username, tenant_id=tenant_id, is_staff=tenant_id is None, is_superuser=name == "root")
+        user = User(
+            username=username, tenant_id=tenant_id, is_staff=tenant_id is None, is_superuser=name == "root"
+        )
         user.set_unusable_password()
         user.save()
         cast.users[name] = user
@@ -67,7 +76,9 @@ class Recorded:
     def is_now(self, state: Source.State, *, error_class: str = "", silent: float | None = 0.0) -> None:
         """Sets what is known about the source itself; `silent` seconds ago it last proved to be there."""
         contact = None if silent is None else timezone.now() - timedelta(seconds=silent)
-        Source.objects.filter(pk=self.source.pk).update(state=state, error_class=error_class, contact_at=contact)
+        Source.objects.filter(pk=self.source.pk).update(
+            state=state, error_class=error_class, contact_at=contact
+        )
 
 
 class World:
@@ -84,7 +95,7 @@ class World:
         things: Iterable[InventoryObject] | None = None,
         ordered: bool = True,
         mapping_version: int = 1,
-        **facts: object,
+        **facts: Any,
     ) -> Recorded:
         """A source of this name with the sample (or with `things`), recorded and followed."""
         recorded = self.source(name, ordered=ordered, mapping_version=mapping_version, **facts)
@@ -95,7 +106,7 @@ class World:
         mirror.follow()
         return recorded
 
-    def source(self, name: str, *, ordered: bool = True, mapping_version: int = 1, **facts: object) -> Recorded:
+    def source(self, name: str, *, ordered: bool = True, mapping_version: int = 1, **facts: Any) -> Recorded:
         """A source of this name without objects."""
         Source.take(backend(name, **facts), order=len(self.sources))
         source = Source.objects.get(key=name)
@@ -110,34 +121,39 @@ class World:
         mirror.follow()
 
 
-def backend(name: str, **facts: object) -> Backend:
+def backend(name: str, **facts: Any) -> Backend:
     """A configured memory backend."""
-    values: dict[str, object] = {
-        "name": name,
-        "kind": "mock",
-        "key": name,
-        "enabled": True,
-        "default": False,
-        "tenant": None,
-        "shared": False,
-        "o_cloud": "ocloud-test",
-        "poll": timedelta(seconds=1),
-        "config": {"live": 0},
-    }
-    return Backend(**{**values, **facts})  # type: ignore[arg-type]
+    made = Backend(
+        name=name,
+        kind="mock",
+        key=name,
+        enabled=True,
+        default=False,
+        tenant=None,
+        shared=False,
+        o_cloud="ocloud-test",
+        poll=timedelta(seconds=1),
+        config={"live": 0},
+    )
+    return replace(made, **facts)
 
 
-def pool(native_id: str = "pool-1", **facts: object) -> ResourcePool:
+def pool(native_id: str = "pool-1", **facts: Any) -> ResourcePool:
     """A pool of acme."""
-    return ResourcePool(**{"native_id": native_id, "name": native_id, "tenant": "acme", "version": "1", **facts})  # type: ignore[arg-type]
+    return replace(ResourcePool(native_id=native_id, name=native_id, tenant="acme", version="1"), **facts)
 
 
-def resource(native_id: str = "node-1", **facts: object) -> Resource:
+def resource(native_id: str = "node-1", **facts: Any) -> Resource:
     """A resource of acme in pool-1."""
-    values = {
-        "native_id": native_id, "name": native_id, "tenant": "acme", "version": "1", "type_native_id": "type-1", "pool_native_id": "pool-1",
-    }  # fmt: skip
-    return Resource(**{**values, **facts})  # type: ignore[arg-type]
+    made = Resource(
+        native_id=native_id,
+        name=native_id,
+        tenant="acme",
+        version="1",
+        type_native_id="type-1",
+        pool_native_id="pool-1",
+    )
+    return replace(made, **facts)
 
 
 def small(count: int = 3) -> Sequence[InventoryObject]:

@@ -9,8 +9,12 @@ _RESOURCE = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
 _MANAGER = "2f1c3a52-2d0c-4c57-8f6e-0a4b5f2f9d12"
 
 name = Attribute(name="name", key="name", description="A name for people.", example="workers-eu-1a")
-description = Attribute(name="description", key="description", description="What it is, for people.", example="Workers in zone 1a")
-o_cloud = Attribute(name="oCloudId", key="o_cloud_id", description="The O-Cloud it belongs to.", example="ocloud-1")
+description = Attribute(
+    name="description", key="description", description="What it is, for people.", example="Workers in zone 1a"
+)
+o_cloud = Attribute(
+    name="oCloudId", key="o_cloud_id", description="The O-Cloud it belongs to.", example="ocloud-1"
+)
 extensions = Attribute(
     name="extensions",
     key="extensions",
@@ -23,7 +27,11 @@ pool_id = Attribute(
     name="resourcePoolId", key="id", type="uuid", description="Identifies the resource pool.", example=_POOL
 )
 location = Attribute(
-    name="location", key="location", required=False, description="Where the pool is, in words.", example="eu-1a"
+    name="location",
+    key="location",
+    required=False,
+    description="Where the pool is, in words.",
+    example="eu-1a",
 )
 global_location = Attribute(
     name="globalLocationId",

@@ -1,4 +1,5 @@
-"""A flavour of the API: for each kind of object its attributes, and how stored bodies become bytes on the wire."""
+"""A flavour of the API: for each kind of object its attributes, and how stored bodies become bytes on the
+wire."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,10 +16,11 @@ _EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Representation:
-    """`shapes` describe the kinds, `o_cloud` the O-Cloud itself; `components` names each in the OpenAPI document.
+    """`shapes` describe the kinds, `o_cloud` the O-Cloud itself; `components` names each in the OpenAPI
+    document.
 
-    `envelope`: a list is `{"items": [...]}` rather than a bare array. `page` is the default page size. `version` is the version
-    of the O-RAN API, or '' where the root is none.
+    `envelope`: a list is `{"items": [...]}` rather than a bare array. `page` is the default page size.
+    `version` is the version of the O-RAN API, or '' where the root is none.
     """
 
     name: str
@@ -40,7 +42,9 @@ class Representation:
         if not excluded:
             return self.full(entry)
         return self._cached(
-            entry, self.name + " listed", lambda wire: {name: v for name, v in wire.items() if name not in excluded}
+            entry,
+            self.name + " listed",
+            lambda wire: {name: v for name, v in wire.items() if name not in excluded},
         )
 
     def wire(self, kind: Kind, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -73,7 +77,9 @@ def schema(shape: Shape) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": {attribute.name: _schema(attribute) for attribute in shape},
-        "required": [attribute.name for attribute in shape if attribute.required and not attribute.default_excluded],
+        "required": [
+            attribute.name for attribute in shape if attribute.required and not attribute.default_excluded
+        ],
         "additionalProperties": False,
     }
 

@@ -1,4 +1,5 @@
-"""What a list was asked for: its page, its filter, its attributes. All of it is checked before anything is looked up."""
+"""What a list was asked for: its page, its filter, its attributes. All of it is checked before anything is
+looked up."""
 
 from dataclasses import dataclass
 

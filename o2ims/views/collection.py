@@ -1,4 +1,5 @@
-"""What every noun of the inventory does: a list, and one of it. Subclasses say which kind, and how it is described."""
+"""What every noun of the inventory does: a list, and one of it. Subclasses say which kind, and how it is
+described."""
 
 from typing import Any, ClassVar
 
@@ -17,6 +18,7 @@ from o2ims.representations.representation import Representation
 from o2ims.shelf import Entry
 from o2ims.views.asked import Asked, asked, selector
 from o2ims.views.versions import negotiated
+from tenancy.authentication import scope_of
 
 
 class Collection(ViewSet):
@@ -30,7 +32,7 @@ class Collection(ViewSet):
     def list(self, request: Request, **path: str) -> HttpResponse:
         """The page that was asked for, of what the caller's scope shows."""
         version = negotiated(request, self.flavour)
-        scope = request.user.scope
+        scope = scope_of(request)
         wanted = asked(request._request, scope, self.flavour.shapes[self.kind], self.flavour.page)
         inventory = Inventory(scope)
         page = inventory.page(self.kind, wanted.page, where=wanted.where, pool=path.get("pool"))
@@ -41,7 +43,7 @@ class Collection(ViewSet):
         """One object, whole unless attributes are selected."""
         version = negotiated(request, self.flavour)
         chosen = selector(dict(request._request.GET.lists()), self.flavour.shapes[self.kind])
-        inventory = Inventory(request.user.scope)
+        inventory = Inventory(scope_of(request))
         entry = inventory.get(self.kind, id, pool=path.get("pool"))
         headers = freshness.headers(request._request, inventory.stale())
         content = self._chosen(entry, chosen) if chosen else self.flavour.full(entry)

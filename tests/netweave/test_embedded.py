@@ -111,7 +111,8 @@ def everything_is_down(urls: Urls) -> bool:
 
 
 def processes_in(directory: Path) -> list[int]:
-    """The live processes whose working directory is below `directory`: Postgres and Redis go to their data."""
+    """The live processes whose working directory is below `directory`: Postgres and Redis go to their
+    data."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

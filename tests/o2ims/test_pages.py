@@ -28,7 +28,11 @@ def follow(call: Call, who: str, path: str) -> list[list[str]]:
 
 def test_the_default_page_is_100_here_and_30_on_the_oran_root(sample: World, call: Call) -> None:
     assert [len(page) for page in follow(call, "root", PATH)] == [100, 20]
-    pools = {len(page) for p in pool_ids(call) for page in follow(call, "root", f"/o2ims-infrastructureInventory/v1/resourcePools/{p}/resources")}
+    pools = {
+        len(page)
+        for p in pool_ids(call)
+        for page in follow(call, "root", f"/o2ims-infrastructureInventory/v1/resourcePools/{p}/resources")
+    }
     assert 30 in pools
     assert max(pools) == 30
 
@@ -38,7 +42,9 @@ def pool_ids(call: Call) -> list[str]:
 
 
 @pytest.mark.parametrize("limit", [1, 7, 50, 119, 120, 1000])
-def test_following_the_links_gives_everything_once_and_in_order(sample: World, call: Call, limit: int) -> None:
+def test_following_the_links_gives_everything_once_and_in_order(
+    sample: World, call: Call, limit: int
+) -> None:
     pages = follow(call, "root", f"{PATH}?limit={limit}")
     ids = [id_ for page in pages for id_ in page]
     assert len(ids) == 120
@@ -52,7 +58,12 @@ def test_the_link_carries_filter_and_selector_on(sample: World, call: Call) -> N
     second = call("root", path).json()["items"]
     assert len(second) == 25
     assert all("extensions" not in item for item in second)
-    assert call("root", path + "&limit=40&filter=(eq,extensions/mock.cpuCores,32)&exclude_fields=extensions").json()["items"] == second
+    assert (
+        call(
+            "root", path + "&limit=40&filter=(eq,extensions/mock.cpuCores,32)&exclude_fields=extensions"
+        ).json()["items"]
+        == second
+    )
 
 
 def test_a_marker_with_another_query_is_refused(sample: World, call: Call) -> None:
@@ -73,7 +84,9 @@ def test_no_changed_marker_is_accepted(sample: World, call: Call) -> None:
     marker = call("alice", f"{PATH}?limit=5")["Link"].split("marker=")[1].split(">")[0]
     raw = base64.urlsafe_b64decode(marker + "=" * (-len(marker) % 4))
     for at in range(len(raw)):
-        forged = base64.urlsafe_b64encode(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]).decode().rstrip("=")
+        forged = (
+            base64.urlsafe_b64encode(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]).decode().rstrip("=")
+        )
         assert call("alice", f"{PATH}?nextpage_opaque_marker={forged}").status_code == 400, at
 
 
@@ -83,7 +96,10 @@ def test_a_page_number_is_accepted_and_one_past_the_end_is_the_last(sample: Worl
         answer = call("root", f"{PATH}?limit=50&nextpage_opaque_marker={number}")
         assert [item["resourceId"] for item in answer.json()["items"]] == pages[number - 1]
         assert ("Link" in answer) == (number < 3)
-    assert call("root", f"{PATH}?limit=50&nextpage_opaque_marker=99").json() == call("root", f"{PATH}?limit=50&nextpage_opaque_marker=3").json()
+    assert (
+        call("root", f"{PATH}?limit=50&nextpage_opaque_marker=99").json()
+        == call("root", f"{PATH}?limit=50&nextpage_opaque_marker=3").json()
+    )
     filtered = f"{PATH}?limit=50&filter=(eq,extensions/mock.cpuCores,32)&nextpage_opaque_marker="
     assert len(call("root", filtered + "2").json()["items"]) == 15
     assert call("root", filtered + "9").json() == call("root", filtered + "2").json()
@@ -95,7 +111,9 @@ def test_pages_stay_whole_while_objects_come_and_go(sample: World, call: Call) -
     shown = [item["resourceId"] for item in first.json()["items"]]
     things = [resource(f"late-{number}", version="9999") for number in range(40)]
     one.see(*things)
-    one.lose(Resource(native_id="node-mock-001", name="", type_native_id="", pool_native_id="", version="9999"))
+    one.lose(
+        Resource(native_id="node-mock-001", name="", type_native_id="", pool_native_id="", version="9999")
+    )
     sample.follow()
     path = first["Link"].split(">")[0].removeprefix("<http://testserver")
     rest = [id_ for page in follow(call, "root", path) for id_ in page]

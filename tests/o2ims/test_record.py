@@ -16,8 +16,12 @@ C, M, D = Change.Type.CREATE, Change.Type.MODIFY, Change.Type.DELETE
 def test_the_first_sight_of_each_object_is_one_create(world: World) -> None:
     changes = world.source("one").see(*small())
     assert [(change.type, change.kind) for change in changes] == [
-        (C, "ResourceType"), (C, "ResourcePool"), (C, "Resource"), (C, "Resource"), (C, "Resource"),
-    ]  # fmt: skip
+        (C, "ResourceType"),
+        (C, "ResourcePool"),
+        (C, "Resource"),
+        (C, "Resource"),
+        (C, "Resource"),
+    ]
     assert Item.objects.count() == 5
     assert [change.sequence for change in Change.objects.order_by("sequence")] == [1, 2, 3, 4, 5]
     assert Source.objects.get(key="one").last_sequence == 5
@@ -35,7 +39,8 @@ def test_a_modification_tells_before_and_after(world: World) -> None:
     one = world.source("one")
     one.see(resource(description="old"))
     (change,) = one.see(resource(description="new", version="2"))
-    assert (change.type, change.before["description"], change.after["description"]) == (M, "old", "new")
+    before, after = change.before or {}, change.after or {}
+    assert (change.type, before["description"], after["description"]) == (M, "old", "new")
     assert change.request_id == "a-request"
     assert change.traceparent.startswith("00-1111")
 
@@ -51,7 +56,7 @@ def test_a_deleted_object_is_not_revived_by_what_was_seen_before_its_end(world: 
     one = world.source("one")
     one.see(resource(version="5"))
     (change,) = one.lose(resource(version="7"))
-    assert (change.type, change.before["name"], change.after) == (D, "node-1", None)
+    assert (change.type, (change.before or {})["name"], change.after) == (D, "node-1", None)
     assert one.see(resource(version="6")) == []
     assert one.see(resource(version="7")) == []
     (revived,) = one.see(resource(version="8"))
@@ -125,7 +130,10 @@ def test_more_than_one_transaction_keeps_the_sequence_gapless(world: World) -> N
 def test_children_go_before_their_parents(world: World) -> None:
     one = world.source("one")
     one.see(*small())
-    assert [change.kind for change in one.lose(*small())] == ["Resource"] * 3 + ["ResourcePool", "ResourceType"]
+    assert [change.kind for change in one.lose(*small())] == ["Resource"] * 3 + [
+        "ResourcePool",
+        "ResourceType",
+    ]
 
 
 def test_what_a_complete_list_lacks_is_missing_but_not_what_came_after_it_began(world: World) -> None:
@@ -133,7 +141,9 @@ def test_what_a_complete_list_lacks_is_missing_but_not_what_came_after_it_began(
     one.see(*small())
     began = one.record.sequence()
     one.see(resource("node-late"))
-    missing, living = one.record.missing({(Kind.RESOURCE_POOL, Item.objects.get(kind="ResourcePool").object_id)}, began)
+    missing, living = one.record.missing(
+        {(Kind.RESOURCE_POOL, Item.objects.get(kind="ResourcePool").object_id)}, began
+    )
     assert living == 6
     assert sorted(kind for kind, _ in missing) == ["Resource", "Resource", "Resource", "ResourceType"]
 

@@ -13,19 +13,50 @@ Call = Callable[..., Any]
 
 POOL = {"resourcePoolId", "name", "description", "location", "oCloudId", "extensions"}
 RESOURCE = {
-    "resourceId", "name", "description", "resourceTypeId", "resourcePoolId", "oCloudId", "globalAssetId", "tags", "groups", "extensions",
-}  # fmt: skip
+    "resourceId",
+    "name",
+    "description",
+    "resourceTypeId",
+    "resourcePoolId",
+    "oCloudId",
+    "globalAssetId",
+    "tags",
+    "groups",
+    "extensions",
+}
 TYPE = {
-    "resourceTypeId", "name", "description", "vendor", "model", "version", "resourceKind", "resourceClass", "oCloudId", "extensions",
-}  # fmt: skip
+    "resourceTypeId",
+    "name",
+    "description",
+    "vendor",
+    "model",
+    "version",
+    "resourceKind",
+    "resourceClass",
+    "oCloudId",
+    "extensions",
+}
 MANAGER = {
-    "deploymentManagerId", "name", "description", "oCloudId", "serviceUri", "supportedLocations", "capabilities", "capacity", "extensions",
-}  # fmt: skip
+    "deploymentManagerId",
+    "name",
+    "description",
+    "oCloudId",
+    "serviceUri",
+    "supportedLocations",
+    "capabilities",
+    "capacity",
+    "extensions",
+}
 
 
 @pytest.mark.parametrize(
     ("noun", "keys", "count"),
-    [("resourcePools", POOL, 5), ("resources", RESOURCE, 100), ("resourceTypes", TYPE, 6), ("deploymentManagers", MANAGER, 1)],
+    [
+        ("resourcePools", POOL, 5),
+        ("resources", RESOURCE, 100),
+        ("resourceTypes", TYPE, 6),
+        ("deploymentManagers", MANAGER, 1),
+    ],
 )
 def test_our_own_root_lists_items_with_every_key(
     sample: World, call: Call, noun: str, keys: set[str], count: int
@@ -69,9 +100,17 @@ def test_resources_of_a_pool_are_the_same_on_both_roots(sample: World, call: Cal
 
 def test_a_resource_answers_only_under_its_own_pool(sample: World, call: Call) -> None:
     first, second = call("root", f"{ORAN}/resourcePools").json()[:2]
-    resource = call("root", f"{ORAN}/resourcePools/{first['resourcePoolId']}/resources").json()[0]["resourceId"]
-    assert call("root", f"{ORAN}/resourcePools/{first['resourcePoolId']}/resources/{resource}").status_code == 200
-    assert call("root", f"{ORAN}/resourcePools/{second['resourcePoolId']}/resources/{resource}").status_code == 404
+    resource = call("root", f"{ORAN}/resourcePools/{first['resourcePoolId']}/resources").json()[0][
+        "resourceId"
+    ]
+    assert (
+        call("root", f"{ORAN}/resourcePools/{first['resourcePoolId']}/resources/{resource}").status_code
+        == 200
+    )
+    assert (
+        call("root", f"{ORAN}/resourcePools/{second['resourcePoolId']}/resources/{resource}").status_code
+        == 404
+    )
     assert call("root", f"{OURS}/resources/{resource}").status_code == 200
 
 
@@ -82,7 +121,12 @@ def test_every_reference_leads_somewhere(sample: World, call: Call) -> None:
 
 
 def test_the_o_cloud_is_what_the_configuration_says(world: World, call: Call) -> None:
-    expected = {"oCloudId": "ocloud-test", "name": "Test cloud", "description": "What the tests serve", "serviceUri": "http://testserver"}
+    expected = {
+        "oCloudId": "ocloud-test",
+        "name": "Test cloud",
+        "description": "What the tests serve",
+        "serviceUri": "http://testserver",
+    }
     world.follow()
     ours = call("alice", f"{OURS}/oCloudInfrastructure").json()
     assert ours == {**expected, "globalCloudId": "cloud-eu", "extensions": {}}
@@ -91,7 +135,9 @@ def test_the_o_cloud_is_what_the_configuration_says(world: World, call: Call) ->
 
 
 @pytest.mark.parametrize("spelling", ["o2ims-", "O2ims-", "o2ims_", "O2ims_"])
-def test_every_spelling_of_the_root_is_answered_in_that_spelling(sample: World, call: Call, spelling: str) -> None:
+def test_every_spelling_of_the_root_is_answered_in_that_spelling(
+    sample: World, call: Call, spelling: str
+) -> None:
     root = f"/{spelling}infrastructureInventory"
     assert call("alice", f"{root}/v1/resourcePools").status_code == 200
     for base in (root, f"{root}/v1"):
@@ -118,8 +164,14 @@ def test_selectors_pick_attributes_on_both_roots(sample: World, call: Call) -> N
         assert "mock.type" in item["extensions"]
     picked = call("root", f"{OURS}/resources?fields=extensions/mock.rack&limit=3").json()["items"]
     assert [set(item["extensions"]) for item in picked] == [{"mock.rack"}] * 3
-    assert all("extensions" not in item for item in call("root", f"{OURS}/resources?exclude_fields=extensions").json()["items"])
-    assert call("root", f"{ORAN}/resourcePools?exclude_default").json() == call("root", f"{ORAN}/resourcePools").json()
+    assert all(
+        "extensions" not in item
+        for item in call("root", f"{OURS}/resources?exclude_fields=extensions").json()["items"]
+    )
+    assert (
+        call("root", f"{ORAN}/resourcePools?exclude_default").json()
+        == call("root", f"{ORAN}/resourcePools").json()
+    )
     one = call("root", f"{ORAN}/resourcePools").json()[0]["resourcePoolId"]
     assert "extensions" not in call("root", f"{ORAN}/resourcePools/{one}?exclude_fields=extensions").json()
 
@@ -127,13 +179,24 @@ def test_selectors_pick_attributes_on_both_roots(sample: World, call: Call) -> N
 @pytest.mark.parametrize(
     ("query", "parameter"),
     [
-        ("filter=(eq,nme,x)", "filter"), ("filter=", "filter"), ("filter=(equals,name,x)", "filter"), ("filter=(eq,name)", "filter"),
-        ("filter=(eq,name,x", "filter"), ("fields=nme", "fields"), ("exclude_fields=(nme)", "exclude_fields"),
-        ("all_fields&fields=name", "all_fields"), ("limit=0", "limit"), ("limit=-1", "limit"), ("limit=ten", "limit"), ("limit=1&limit=2", "limit"),
-        ("nextpage_opaque_marker=", "nextpage_opaque_marker"), ("nextpage_opaque_marker=0", "nextpage_opaque_marker"),
-        ("nextpage_opaque_marker=AAAA", "nextpage_opaque_marker"), ("all_fields&all_fields", "all_fields"),
+        ("filter=(eq,nme,x)", "filter"),
+        ("filter=", "filter"),
+        ("filter=(equals,name,x)", "filter"),
+        ("filter=(eq,name)", "filter"),
+        ("filter=(eq,name,x", "filter"),
+        ("fields=nme", "fields"),
+        ("exclude_fields=(nme)", "exclude_fields"),
+        ("all_fields&fields=name", "all_fields"),
+        ("limit=0", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=ten", "limit"),
+        ("limit=1&limit=2", "limit"),
+        ("nextpage_opaque_marker=", "nextpage_opaque_marker"),
+        ("nextpage_opaque_marker=0", "nextpage_opaque_marker"),
+        ("nextpage_opaque_marker=AAAA", "nextpage_opaque_marker"),
+        ("all_fields&all_fields", "all_fields"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("root", [OURS, ORAN])
 def test_a_malformed_query_is_400_that_says_what_and_where(
     sample: World, call: Call, root: str, query: str, parameter: str
@@ -154,11 +217,19 @@ def test_an_attribute_is_checked_against_the_schema_of_that_very_list(sample: Wo
 @pytest.mark.parametrize(
     ("text", "count"),
     [
-        ("(eq,extensions/mock.cpuCores,32)", 65), ("(gt,extensions/mock.cpuCores,16)", 73), ("(in,tags,edge,nowhere)", 12), ("(cont,name,edge)", 0),
-        ("(cont,name,Edge)", 12), ("(eq,extensions/none,1)", 0), ("(neq,extensions/none,1)", 120), ("(nin,tags,edge)", 108),
-        ("(eq,name,Node Mock 001);(eq,tags,core)", 1), ("(eq,name,'Node Mock 001')", 1), ("(eq,oCloudId,ocloud-test);", 120),
+        ("(eq,extensions/mock.cpuCores,32)", 65),
+        ("(gt,extensions/mock.cpuCores,16)", 73),
+        ("(in,tags,edge,nowhere)", 12),
+        ("(cont,name,edge)", 0),
+        ("(cont,name,Edge)", 12),
+        ("(eq,extensions/none,1)", 0),
+        ("(neq,extensions/none,1)", 120),
+        ("(nin,tags,edge)", 108),
+        ("(eq,name,Node Mock 001);(eq,tags,core)", 1),
+        ("(eq,name,'Node Mock 001')", 1),
+        ("(eq,oCloudId,ocloud-test);", 120),
     ],
-)  # fmt: skip
+)
 def test_a_filter_selects(sample: World, call: Call, text: str, count: int) -> None:
     answer = call("root", f"{OURS}/resources", QUERY_STRING=f"limit=1000&filter={text}")
     assert len(answer.json()["items"]) == count

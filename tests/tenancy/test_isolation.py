@@ -43,14 +43,21 @@ def test_types_are_seen_by_whoever_sees_an_object_of_that_source(world: World, c
 
 def test_a_foreign_object_is_the_same_404_as_an_unknown_one(sample: World, call: Call) -> None:
     (foreign,) = (
-        item for item in call("charlie", "/o2ims/v1/resourcePools").json()["items"] if item["name"] == "Mock Compute Pool 2"
+        item
+        for item in call("charlie", "/o2ims/v1/resourcePools").json()["items"]
+        if item["name"] == "Mock Compute Pool 2"
     )
-    resource_ = call("charlie", f"/o2ims/v1/resourcePools/{foreign['resourcePoolId']}/resources").json()["items"][0]
+    resource_ = call("charlie", f"/o2ims/v1/resourcePools/{foreign['resourcePoolId']}/resources").json()[
+        "items"
+    ][0]
     headers = {"X-Request-Id": "same"}
     for root in ("/o2ims/v1", "/o2ims-infrastructureInventory/v1"):
         for path, unknown in (
             (f"resourcePools/{foreign['resourcePoolId']}", f"resourcePools/{uuid.uuid4()}"),
-            (f"resourcePools/{foreign['resourcePoolId']}/resources", f"resourcePools/{uuid.uuid4()}/resources"),
+            (
+                f"resourcePools/{foreign['resourcePoolId']}/resources",
+                f"resourcePools/{uuid.uuid4()}/resources",
+            ),
             (
                 f"resourcePools/{foreign['resourcePoolId']}/resources/{resource_['resourceId']}",
                 f"resourcePools/{uuid.uuid4()}/resources/{resource_['resourceId']}",
@@ -64,8 +71,17 @@ def test_a_foreign_object_is_the_same_404_as_an_unknown_one(sample: World, call:
 
 
 def test_no_filter_and_no_tag_reaches_another_tenant(world: World, call: Call) -> None:
-    world.add("one", things=[pool("p"), resource("n", description="canary-7f3a", tenant="globex", pool_native_id="p")])
-    for query in ("filter=(eq,description,canary-7f3a)", "filter=(neq,name,x)", "filter=(cont,description,canary)", "limit=1", "all_fields"):
+    world.add(
+        "one",
+        things=[pool("p"), resource("n", description="canary-7f3a", tenant="globex", pool_native_id="p")],
+    )
+    for query in (
+        "filter=(eq,description,canary-7f3a)",
+        "filter=(neq,name,x)",
+        "filter=(cont,description,canary)",
+        "limit=1",
+        "all_fields",
+    ):
         assert b"canary" not in call("alice", f"/o2ims/v1/resources?{query}").content
     assert b"canary" in call("charlie", "/o2ims/v1/resources").content
 
@@ -87,7 +103,7 @@ def test_another_tenants_changes_leave_my_etag_alone(sample: World, call: Call) 
 
 def test_the_second_wall_drops_and_counts_what_got_into_a_wrong_index(sample: World, call: Call) -> None:
     (shelf,) = mirror.shelves
-    (foreign,) = [id_ for id_ in shelf.ids("ResourcePool", "globex")][:1]  # type: ignore[arg-type]
+    (foreign,) = shelf.ids("ResourcePool", "globex")[:1]  # type: ignore[arg-type]
     shelf.ids("ResourcePool", "acme").append(foreign)  # type: ignore[arg-type]
     counted = metrics.FOREIGN._value.get()
     answer = call("alice", "/o2ims/v1/resourcePools")
@@ -133,7 +149,9 @@ def test_strangers_and_those_who_lost_their_right_are_refused(sample: World, cal
     assert call("root", path).status_code == 200
 
 
-def test_a_token_that_ran_out_is_refused_without_asking_the_database(sample: World, call: Call, cast: Cast) -> None:
+def test_a_token_that_ran_out_is_refused_without_asking_the_database(
+    sample: World, call: Call, cast: Cast
+) -> None:
     Token.objects.filter(pk=cast.rows["alice"].pk).update(expires_at="2020-01-01T00:00:00Z")
     answer = call("alice", "/o2ims/v1/resourcePools")
     assert answer.status_code == 401

@@ -3,8 +3,8 @@
 manager    the cluster (uid of the namespace kube-system)
 pool       MachineSet (machine.openshift.io), MachineDeployment or MachinePool (cluster.x-k8s.io), else a
            node-pool label, else `default`: decided node by node. `storage` holds the PersistentVolumes
-resource   Node (if it has a Machine, under that one's uid, for life), Machine without a node, PersistentVolume
-type       instance type, or what a node's capacity makes one; StorageClass
+resource   Node (if it has a Machine, under that one's uid, for life), Machine without a node,
+PersistentVolume type       instance type, or what a node's capacity makes one; StorageClass
 
 list, watch ─► reflector ─► cluster (facts, joins, groups, mapping) ─► Batch
 """

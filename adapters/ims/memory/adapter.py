@@ -1,4 +1,5 @@
-"""The adapter: rows in SQLite (in memory, or in the file `path:` that several processes share) with a log of what changed."""
+"""The adapter: rows in SQLite (in memory, or in the file `path:` that several processes share) with a log
+of what changed."""
 
 import asyncio
 import sqlite3
@@ -39,8 +40,8 @@ CREATE TABLE IF NOT EXISTS change (version INTEGER PRIMARY KEY AUTOINCREMENT, ki
 
 
 class Adapter(ImsAdapter):
-    """Its options: `objects` (size of the sample, 120), `live` (seconds between changes, 3; 0 or false: none), `poll` (with it, it
-    can only be polled), `path` (keep the state in this file)."""
+    """Its options: `objects` (size of the sample, 120), `live` (seconds between changes, 3; 0 or false:
+    none), `poll` (with it, it can only be polled), `path` (keep the state in this file)."""
 
     ordered = True
     prefix = "mock"
@@ -129,14 +130,8 @@ class Adapter(ImsAdapter):
 
     def create_resource(self, native_name: str, resource: Resource) -> Resource:
         """A new row in an existing pool, of an existing type."""
-        for cls, native_id, pointer in (
-            (ResourcePool, resource.pool_native_id, "/resourcePoolId"),
-            (ResourceType, resource.type_native_id, "/resourceTypeId"),
-        ):
-            try:
-                self._get(cls, native_id)
-            except NotFound as error:
-                raise Invalid(self.name, error.detail, pointer=pointer) from error
+        self._must_have(ResourcePool, resource.pool_native_id, "/resourcePoolId")
+        self._must_have(ResourceType, resource.type_native_id, "/resourceTypeId")
         extensions = {**resource.extensions, "mock.nativeId": native_name}
         return self._insert(replace(resource, native_id=native_name, extensions=extensions))
 
@@ -212,6 +207,12 @@ class Adapter(ImsAdapter):
             raise NotFound(self.name, f"no {KINDS[cls]} {native_id}")
         return _decode(cls, row[0])
 
+    def _must_have(self, cls: type[_Object], native_id: str, pointer: str) -> None:
+        try:
+            self._get(cls, native_id)
+        except NotFound as error:
+            raise Invalid(self.name, error.detail, pointer=pointer) from error
+
     def _insert(self, thing: _Object) -> _Object:
         with self._lock:
             try:
@@ -263,7 +264,9 @@ class Adapter(ImsAdapter):
             )
         objects = tuple(_decode(_CLASSES[kind], body) for kind, _, _, body in changed if body is not None)
         gone = tuple(
-            Gone(Kind(kind), native_id, str(version)) for kind, native_id, version, body in changed if body is None
+            Gone(Kind(kind), native_id, str(version))
+            for kind, native_id, version, body in changed
+            if body is None
         )
         position = max([position, *(version for _, _, version, _ in changed)])
         return Batch(objects=objects, gone=gone, checkpoint=str(position)), position

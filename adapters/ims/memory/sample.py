@@ -50,24 +50,51 @@ _MODELS = {
 }
 _POOLS = {
     "pool-compute-1": _Pool(
-        "Mock Compute Pool 1", "High-performance compute pool for testing", "mock-us-east-1a", "acme",
-        "type-compute-large", 65, "node-mock",
+        "Mock Compute Pool 1",
+        "High-performance compute pool for testing",
+        "mock-us-east-1a",
+        "acme",
+        "type-compute-large",
+        65,
+        "node-mock",
     ),
     "pool-compute-2": _Pool(
-        "Mock Compute Pool 2", "Compute for a second tenant", "mock-us-east-1b", "globex",
-        "type-compute-medium", 25, "node-second",
+        "Mock Compute Pool 2",
+        "Compute for a second tenant",
+        "mock-us-east-1b",
+        "globex",
+        "type-compute-medium",
+        25,
+        "node-second",
     ),
     "pool-edge-1": _Pool(
-        "Mock Edge Pool 1", "Far edge site", "mock-edge-17", "acme", "type-edge-small", 12, "node-edge",
+        "Mock Edge Pool 1",
+        "Far edge site",
+        "mock-edge-17",
+        "acme",
+        "type-edge-small",
+        12,
+        "node-edge",
     ),
     "pool-gpu-1": _Pool(
-        "Mock Accelerator Pool 1", "Servers with accelerators", "mock-us-east-1c", "globex", "type-gpu", 8, "node-gpu",
+        "Mock Accelerator Pool 1",
+        "Servers with accelerators",
+        "mock-us-east-1c",
+        "globex",
+        "type-gpu",
+        8,
+        "node-gpu",
     ),
     "pool-shared-1": _Pool(
-        "Mock Shared Pool 1", "Storage and switches of the platform", "mock-us-east-1a", None,
-        "type-storage-block", 10, "volume",
+        "Mock Shared Pool 1",
+        "Storage and switches of the platform",
+        "mock-us-east-1a",
+        None,
+        "type-storage-block",
+        10,
+        "volume",
     ),
-}  # fmt: skip
+}
 
 
 def _pool(native_id: str, pool: _Pool, capacity: int) -> ResourcePool:
@@ -77,7 +104,11 @@ def _pool(native_id: str, pool: _Pool, capacity: int) -> ResourcePool:
         description=pool.description,
         tenant=pool.tenant,
         location=pool.location,
-        extensions={"mock.nativeId": native_id, "mock.type": pool.type.removeprefix("type-"), "mock.capacity": capacity},
+        extensions={
+            "mock.nativeId": native_id,
+            "mock.type": pool.type.removeprefix("type-"),
+            "mock.capacity": capacity,
+        },
     )
 
 
@@ -107,8 +138,8 @@ def _resource(pool_id: str, pool: _Pool, number: int) -> Resource:
 
 
 def sample(size: int) -> Iterator[InventoryObject]:
-    """Everything there is at the start: one deployment manager, the types, the pools, and `size` resources (120 or more
-    keep every pool's share; a smaller sample still leaves no pool empty)."""
+    """Everything there is at the start: one deployment manager, the types, the pools, and `size` resources
+    (120 or more keep every pool's share; a smaller sample still leaves no pool empty)."""
     models = _MODELS.items()
     shares = {pool_id: max(1, size * pool.share // 120) for pool_id, pool in _POOLS.items()}
     shares["pool-compute-1"] += max(0, size - sum(shares.values()))
@@ -133,9 +164,12 @@ def sample(size: int) -> Iterator[InventoryObject]:
             resource_kind=model.kind,
             resource_class=model.class_,
             extensions={
-                "mock.nativeId": native_id, "mock.cpu": model.cpu, "mock.memory": model.memory, "mock.gpu": model.gpu,
+                "mock.nativeId": native_id,
+                "mock.cpu": model.cpu,
+                "mock.memory": model.memory,
+                "mock.gpu": model.gpu,
             },
-        )  # fmt: skip
+        )
     for pool_id, pool in _POOLS.items():
         yield _pool(pool_id, pool, capacity=max(100, shares[pool_id]))
     for pool_id, pool in _POOLS.items():

@@ -14,7 +14,7 @@ from o2ims.gateway import gateway
 class Command(BaseCommand):
     """Asks every backend of the configuration, and says what it says."""
 
-    help = "Asks each backend: reachable, allowed, abilities, missing extra, how long it took. Exits with 1 if one fails."
+    help = "Asks each backend: reachable, allowed, abilities, missing extra, time. Exits with 1 if one fails."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """One line per backend."""
@@ -36,15 +36,18 @@ class Command(BaseCommand):
         except MissingExtra as error:
             self.stdout.write(f"{backend.name}: missing extra: {error.detail}")
         except Refused as error:
-            self.stdout.write(f"{backend.name}: reachable, not allowed: {error.detail} ({self._took(started)})")
+            self.stdout.write(
+                f"{backend.name}: reachable, not allowed: {error.detail} ({self._took(started)})"
+            )
         except BackendError as error:
-            self.stdout.write(f"{backend.name}: {type(error).__name__}: {error.detail} ({self._took(started)})")
+            self.stdout.write(
+                f"{backend.name}: {type(error).__name__}: {error.detail} ({self._took(started)})"
+            )
         else:
             abilities = ", ".join(sorted(metadata.can)) or "none"
             version = f" {metadata.version}" if metadata.version else ""
-            self.stdout.write(
-                f"{backend.name}: reachable, allowed, {metadata.kind}{version}, abilities: {abilities} ({self._took(started)})"
-            )
+            said = f"reachable, allowed, {metadata.kind}{version}, abilities: {abilities}"
+            self.stdout.write(f"{backend.name}: {said} ({self._took(started)})")
             return True
         return False
 

@@ -28,5 +28,9 @@ class Command(BaseCommand):
         self.stdout.write(f"O-Cloud {configuration.o_cloud.id}")
         for backend in configuration.backends:
             state = "enabled" if backend.enabled else "disabled"
-            known = "" if backend.kind in IMS else f": this release has no type {backend.kind}; it will be a failed source"
+            known = (
+                ""
+                if backend.kind in IMS
+                else f": this release has no type {backend.kind}; it will be a failed source"
+            )
             self.stdout.write(f"{backend.name}: {backend.kind}, {state}{known}")

@@ -13,7 +13,7 @@ from tenancy.models import Tenant, User
 class Command(BaseCommand):
     """Adds a user of a tenant (`alice@acme`) or, with --admin or --auditor, one of the platform's."""
 
-    help = "Adds a user. With a password on standard input (--password-stdin), platform people can sign in to /admin/."
+    help = "Adds a user. With --password-stdin, platform people can sign in to /admin/."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The command line."""
@@ -22,8 +22,12 @@ class Command(BaseCommand):
         parser.add_argument("--email", default="")
         kind = parser.add_mutually_exclusive_group()
         kind.add_argument("--admin", action="store_true", help="platform admin: may do everything at /admin/")
-        kind.add_argument("--auditor", action="store_true", help="platform auditor: may read everything at /admin/")
-        parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+        kind.add_argument(
+            "--auditor", action="store_true", help="platform auditor: may read everything at /admin/"
+        )
+        parser.add_argument(
+            "--password-stdin", action="store_true", help="read the password from standard input"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Says what was added."""
@@ -52,7 +56,9 @@ class Command(BaseCommand):
     @staticmethod
     def _tenant(id_: str) -> Tenant:
         if not id_:
-            raise CommandError("name the tenant: alice@acme, or --tenant acme; or --admin, --auditor", returncode=2)
+            raise CommandError(
+                "name the tenant: alice@acme, or --tenant acme; or --admin, --auditor", returncode=2
+            )
         tenant = Tenant.objects.filter(pk=id_).first()
         if tenant is None:
             raise CommandError(f"there is no tenant {id_}; add_tenant makes one", returncode=2)
