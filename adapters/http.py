@@ -45,6 +45,8 @@ HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Ag
 
 _CHUNK = 64 * 1024
 _SAID_LIMIT = 200
+#: What ssl raises where the other side just went away.
+_ENDED = (ssl.SSLEOFError, ssl.SSLZeroReturnError, ssl.SSLSyscallError)
 _BY_STATUS: dict[int, type[BackendError]] = {
     400: Invalid,
     401: Unauthorized,
@@ -83,7 +85,9 @@ def refusal(
 def failure(source: str, what: str, error: BaseException) -> BackendError:
     """The error for an exception of urllib3, aiohttp, ssl, asyncio or the operating system."""
     causes = list(_causes(error))
-    if broken := [cause for cause in causes if isinstance(cause, ssl.SSLError)]:
+    if broken := [
+        cause for cause in causes if isinstance(cause, ssl.SSLError) and not isinstance(cause, _ENDED)
+    ]:
         return Untrusted(source, _about_tls(broken))
     if any(
         isinstance(cause, (aiohttp.InvalidURL, urllib3.exceptions.LocationValueError)) for cause in causes

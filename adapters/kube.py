@@ -12,6 +12,7 @@ their files change.
 import asyncio
 import random
 import socket
+import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
@@ -29,6 +30,8 @@ from adapters.kubelisting import Listing
 
 _BUSY_TRIES = 4
 _BUSY_SECONDS = 5.0
+#: aiohttp refuses this where Python does it by itself.
+_CLEANUP = sys.version_info < (3, 12, 7)
 _LINE_LIMIT = 16 * 1024 * 1024
 
 _Kept = TypeVar("_Kept")
@@ -103,7 +106,8 @@ class Connection:
     @asynccontextmanager
     async def session(self) -> AsyncIterator["Session"]:
         """An async client of this connection, for as long as the context lasts."""
-        connector = aiohttp.TCPConnector(limit=0, socket_factory=_socket)
+        # A server that hangs does not answer TLS's goodbye either: its connections are aborted, not waited for.
+        connector = aiohttp.TCPConnector(limit=0, socket_factory=_socket, enable_cleanup_closed=_CLEANUP)
         async with aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -112,6 +116,7 @@ class Connection:
             headers=http.HEADERS,
         ) as client:
             yield Session(self, client)
+        await asyncio.sleep(0)  # an aborted connection is gone one turn of the event loop later
 
     def reject(self, access: Access) -> None:
         """The API server did not accept these credentials: the next call reads them anew."""

@@ -4,9 +4,9 @@ import hashlib
 import secrets
 import uuid
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
-from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.models import AbstractUser
 from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.utils import timezone
@@ -87,8 +87,6 @@ class User(Revocable, AbstractUser):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, models.PROTECT, null=True, blank=True, related_name="users")
     updated_at = models.DateTimeField(auto_now=True)
-
-    objects: ClassVar[UserManager["User"]] = UserManager()
 
     class Meta:
         ordering = ["username"]

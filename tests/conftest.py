@@ -31,7 +31,9 @@ from django.test import Client
 from netweave.environment import database
 from o2ims.mirror import mirror
 from tenancy.principals import principals
+from tests.gateway import Gateway
 from tests.peers.postgres import Postgres
+from tests.peers.redis import Redis
 from tests.world import Cast, World, people
 
 pytest_plugins = ["tests.peers.fixtures"]
@@ -94,3 +96,11 @@ def call(cast: Cast) -> Callable[..., Any]:
         return Client().generic(method, path, headers=given, **more)
 
     return request
+
+
+@pytest.fixture
+def gateway(postgres: Postgres, redis_server: Redis) -> Iterator[Gateway]:
+    """A gateway of this test's own; it starts the processes it needs."""
+    made = Gateway(postgres, redis_server)
+    yield made
+    made.close()

@@ -132,7 +132,7 @@ class Embedded:
 
 
 @contextmanager
-def environment(state_dir: Path) -> Iterator[None]:
+def environment(state_dir: Path) -> Iterator[Embedded]:
     """Around a command: the servers run, and the process's environment says where. Call it before Django
     loads.
 
@@ -150,7 +150,7 @@ def environment(state_dir: Path) -> Iterator[None]:
         for name, value in asdict(urls).items():
             os.environ[name.upper()] = value
             os.environ.pop(f"{name.upper()}_FILE", None)  # it would win over the variable
-        yield
+        yield embedded
     finally:
         interrupt = signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -173,7 +173,7 @@ def machine_pool(name: str, nodes: tuple[str, ...] = ()) -> Manifest:
         "kind": "MachinePool",
         "metadata": {"name": name, "namespace": "capi"},
         "spec": {"clusterName": "lab", "replicas": len(nodes), **template(name)},
-        "status": {"nodeRefs": [{"kind": "Node", "name": found} for found in nodes]},
+        "status": {"nodeRefs": [{"name": found} for found in nodes]},
     }
 
 
@@ -217,7 +217,7 @@ def naming(name: str, description: str = "", location: str = "") -> Manifest:
 
 def becomes(machine: Manifest, node_name: str) -> Manifest:
     """The Machine once its controller has found its Node."""
-    return {**machine, "status": {"phase": "Running", "nodeRef": {"kind": "Node", "name": node_name}}}
+    return {**machine, "status": {"phase": "Running", "nodeRef": {"name": node_name}}}
 
 
 def stored(manifest: Manifest, version: int = 1, **meta: Any) -> Manifest:

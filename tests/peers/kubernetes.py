@@ -63,6 +63,7 @@ class ControlPlane:
         self._wants = (controllers, kwok)
         self._baseline: set[str] = set()
         self._installed: dict[str, set[str]] = {}
+        self._flags: tuple[str, ...] = ()
         self._granted: dict[str, Mapping[str, Any]] = {}
 
     def __enter__(self) -> Self:
@@ -99,10 +100,11 @@ class ControlPlane:
         self._den.close()
 
     def start_api(self, *flags: str) -> None:
-        """Starts the API server on its port; `flags` win over the usual ones, for this time.
+        """Starts the API server on its port; `flags` win over the usual ones until the next start.
 
         A watch of "410 Gone" at will: `--watch-cache-sizes=namespaces#0`, `--etcd-compaction-interval=2s`.
         """
+        self._flags = flags
         self.apiserver.start(*flags)
         self.apiserver.wait_ready(lambda: self.api.ok("/readyz"))
 
@@ -224,7 +226,10 @@ class ControlPlane:
                 server.kill()
         self.apiserver.resume()
         self.etcd.resume()
+        if self._flags:
+            self.kill_api()
         self.start()
+        wait_until(lambda: self.api.ok("/readyz"), seconds=60, what="the API server's readiness")
         for user in list(self._granted):
             self.revoke(user)
         kept = self._baseline.union(*self._installed.values())

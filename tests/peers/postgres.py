@@ -80,11 +80,13 @@ class Postgres:
         """An autocommit connection of the superuser, to arrange things and to break them."""
         return psycopg.connect(self._url("postgres", db), autocommit=True, connect_timeout=5)
 
-    def create(self, db: str) -> str:
-        """Makes a database of the owner to which the application may connect; returns the owner's URL."""
+    def create(self, db: str, *, template: str = "template1") -> str:
+        """Makes a database of the owner to which the application may connect, as a copy of `template`; returns
+        the owner's URL."""
         name, owner, app = sql.Identifier(db), sql.Identifier(OWNER), sql.Identifier(APP)
         with self.connect() as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
+            like = sql.Identifier(template)
+            connection.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(name, owner, like))
             connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
             connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(name, app))
         return self.owner_url(db)

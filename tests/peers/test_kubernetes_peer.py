@@ -1,5 +1,6 @@
 """The Kubernetes control plane of the tests starts, lets in whom it should, and survives what tests do."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,20 @@ class TestKubernetes:
         )
         assert watch["object"]["code"] == 410
 
+    def test_clean_takes_back_flags_that_make_watches_expire(self, cluster: ControlPlane) -> None:
+        cluster.restart_api("--watch-cache-sizes=namespaces#0", "--etcd-compaction-interval=1s")
+        old = cluster.request("GET", "/api/v1/namespaces")["metadata"]["resourceVersion"]
+        watch = f"/api/v1/namespaces?watch=1&timeoutSeconds=1&resourceVersion={old}"
+
+        def expired() -> bool:
+            cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "busy"}})
+            cluster.delete({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "busy"}})
+            return first_event(cluster, watch).get("code") == 410
+
+        wait_until(expired, seconds=20, what="410 Gone")
+        cluster.clean()
+        assert "--etcd-compaction-interval=1s" not in command_line(cluster.apiserver.pid)
+
     def test_a_paused_api_server_does_not_answer(self, cluster: ControlPlane) -> None:
         cluster.pause_api()
         assert not cluster.api.ok("/readyz")
@@ -156,6 +171,20 @@ CLUSTER_API_SPEC: dict[str, object] = {
         },
     },
 }
+
+
+def first_event(cluster: ControlPlane, watch: str) -> dict[str, Any]:
+    """The object of the first event of a watch; the Status, where the API server refuses it."""
+    try:
+        return dict(cluster.request("GET", watch)["object"])
+    except ApiError as error:
+        return {"code": error.status}
+    except json.JSONDecodeError:  # no event, or more than one
+        return {}
+
+
+def command_line(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
 
 
 def list_nodes(kubeconfig: Path) -> int:

@@ -189,7 +189,7 @@ class Adapter(ImsAdapter):
             "spec": {"resourceAttributes": wanted},
         }
         try:
-            answer = connection.post(_ACCESS_REVIEW, review, what="ask what we may do")
+            answer = connection.post(_ACCESS_REVIEW, review, what="read what we may do")
         except Forbidden:
             return  # we may not even ask: the watch itself will tell
         if not (answer.get("status") or {}).get("allowed"):

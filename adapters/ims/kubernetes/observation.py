@@ -136,7 +136,7 @@ async def _probe(session: Session, queue: asyncio.Queue[_Item]) -> None:
     while True:
         started = time.monotonic()
         try:
-            await session.get("/version", what="ask whether it is there", limit=_PROBE_LIMIT)
+            await session.get("/version", what="read its version", limit=_PROBE_LIMIT)
             failed = None
         except Busy:
             failed = None  # it answered

@@ -11,6 +11,7 @@ anything else             its BackendError: unreachable, refused
 
 import asyncio
 import random
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -18,12 +19,14 @@ from typing import Any
 
 import orjson
 
-from adapters.errors import Broken, Busy, Expired, NotFound
+from adapters.errors import BackendError, Broken, Busy, Expired, NotFound, TimedOut, Unreachable
 from adapters.ims.kubernetes.discovery import Collection
 from adapters.kube import Cut, Session, Silent, pause
 
 _GRACE_SECONDS = 10.0
 _TRIES = 5
+#: To connect may fail this often in a row, within half a second, before the API server counts as away.
+_LOST = 3
 _KINDS = {"ADDED", "MODIFIED", "DELETED", "BOOKMARK"}
 
 
@@ -51,37 +54,45 @@ class Reflector:
     def __init__(self, session: Session, collection: Collection, version: int, *, seconds: float) -> None:
         self._session, self._collection, self._seconds = session, collection, seconds
         self._version = version
+        self._tries = 0
         self._what = f"watch {collection.plural}"
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """The changes, in order. Ends only by raising."""
-        tries = 0
         while True:
-            started = asyncio.get_running_loop().time()
-            before = self._version
+            started, before = time.monotonic(), self._version
+            trouble: BackendError | None = None
             try:
                 async with aclosing(self._stream()) as stream:
                     async for event in stream:
                         yield event
-            except Busy as error:
-                if (tries := tries + 1) > _TRIES:
-                    raise
-                await asyncio.sleep(pause(error, tries))
-                continue
-            except Cut:
-                pass
-            except Silent as error:
-                raise self._relist("silent", "it says nothing and does not end") from error
-            except Expired as error:
-                raise self._relist("expired", "it no longer knows where we were") from error
-            except NotFound as error:  # its API is gone: a new list finds out what is left
-                raise self._relist("broken", "it says there is none") from error
-            if self._version > before or asyncio.get_running_loop().time() - started > 1:
-                tries = 0
-                continue
-            if (tries := tries + 1) > _TRIES:
-                raise self._relist("broken", "it ends at once, again and again")
-            await asyncio.sleep(0.05 * 2**tries)
+            except BackendError as error:
+                trouble = error
+            if self._version > before or time.monotonic() - started > 1:
+                self._tries = 0
+            await asyncio.sleep(self._wait(trouble))
+
+    def _wait(self, trouble: BackendError | None) -> float:
+        """How long to wait before watching on, after a stream that ended in (or, None, without) trouble; or raises."""
+        self._tries += 1
+        match trouble:
+            case Silent():
+                raise self._relist("silent", "it says nothing and does not end") from trouble
+            case Expired():
+                raise self._relist("expired", "it no longer knows where we were") from trouble
+            case NotFound():  # its API is gone: a new list finds out what is left
+                raise self._relist("broken", "it says there is none") from trouble
+            case None | Cut() if self._tries > _TRIES:
+                raise self._relist("broken", "it ends at once, again and again") from trouble
+            case None | Cut():
+                return 0.05 * 2**self._tries if self._tries > 1 else 0
+            case Busy() if self._tries <= _TRIES:
+                return pause(trouble, self._tries)
+            case TimedOut():
+                raise trouble
+            case Unreachable() if self._tries <= _LOST:
+                return 0.15 * self._tries
+        raise trouble
 
     async def _stream(self) -> AsyncGenerator[Event, None]:
         seconds = self._seconds * random.uniform(0.75, 1.0)  # noqa: S311 - so that not all streams end together

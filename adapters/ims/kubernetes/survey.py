@@ -48,13 +48,13 @@ class Survey:
 
 def discover(source: str) -> Generator[Ask, Any, Found]:
     """Which version it is, and which Machine APIs it serves."""
-    version = (yield Ask(path="/version", what="ask for its version")).get("gitVersion")
+    version = (yield Ask(path="/version", what="read its version")).get("gitVersion")
     if not isinstance(version, str):
         raise Broken(source, "is no Kubernetes API server: its version has no gitVersion")
     collections = list(BUILT_IN)
-    apis = machine_apis((yield Ask(path="/apis", what="ask for its API groups")))
+    apis = machine_apis((yield Ask(path="/apis", what="read its API groups")))
     for api in apis:
-        served = yield Ask(path=f"/apis/{api}", what=f"ask what {api} has")
+        served = yield Ask(path=f"/apis/{api}", what=f"read what {api} has")
         collections += machine_collections(api, served)
     return Found(version, tuple(apis), tuple(collections))
 

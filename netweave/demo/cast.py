@@ -1,0 +1,64 @@
+"""The people of the demo: Alice and Bob of acme, Charlie of globex; root runs the platform, Iris audits it.
+
+Their tokens and root's password exist in plain text only in `demo.json`; what the database no longer takes is
+issued anew.
+"""
+
+import secrets
+from typing import Any
+
+from django.core.management import call_command
+from django.utils import timezone
+
+from tenancy.models import Token, User
+
+TENANTS = ("acme", "globex")
+PEOPLE: dict[str, tuple[str, dict[str, Any]]] = {
+    "root": ("root", {"admin": True}),
+    "iris": ("iris", {"auditor": True}),
+    "alice": ("alice@acme", {}),
+    "bob": ("bob@acme", {}),
+    "charlie": ("charlie@globex", {}),
+}
+
+
+def gather(known: dict[str, Any]) -> dict[str, Any]:
+    """See to it that all exist; `known` is what the last start wrote. Gives the password and all tokens."""
+    for tenant in TENANTS:
+        call_command("add_tenant", tenant, name=tenant.title(), verbosity=0, stdout=_Silence())
+    users = {name: _user(username, options) for name, (username, options) in PEOPLE.items()}
+    tokens = known.get("tokens", {})
+    return {
+        "password": _password(users["root"], known.get("admin", {}).get("password", "")),
+        "tokens": {name: _token(user, tokens.get(name, "")) for name, user in users.items()},
+    }
+
+
+class _Silence:
+    """An output that nobody reads: the demo says itself what there is."""
+
+    def write(self, _text: str) -> None:
+        """Nothing."""
+
+
+def _user(username: str, options: dict[str, Any]) -> User:
+    if not User.objects.filter(username=username).exists():
+        call_command("add_user", username, stdout=_Silence(), **options)
+    return User.objects.get(username=username)
+
+
+def _password(user: User, known: str) -> str:
+    if known and user.check_password(known):
+        return known
+    password = secrets.token_urlsafe(12)
+    user.set_password(password)
+    user.save()
+    return password
+
+
+def _token(user: User, known: str) -> str:
+    row = Token.objects.filter(user=user, digest=Token.digest_of(known), revoked_at=None).first()
+    if known and row is not None and (row.expires_at is None or row.expires_at > timezone.now()):
+        return known
+    _, secret = Token.issue(user, name="demo")
+    return secret

@@ -1,0 +1,168 @@
+"""The gateway as it runs: web and worker processes on a database of their own, called over HTTP."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.error import HTTPError
+
+import yaml
+
+from tests.peers.postgres import Postgres
+from tests.peers.process import Den, Process, free_port, wait_until
+from tests.peers.redis import Redis
+
+ROOT = Path(__file__).parent.parent
+PEOPLE = ("root", "alice@acme", "bob@acme", "charlie@globex")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`body` is decoded JSON, or None where there was none."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+class Gateway:
+    """A migrated database with the cast in it, a configuration, and the processes a test starts on them."""
+
+    _made = 0
+    _tokens: ClassVar[dict[int, dict[str, str]]] = {}  # by the server whose template holds them
+
+    def __init__(self, postgres: Postgres, redis: Redis, **settings: str) -> None:
+        Gateway._made += 1
+        name = f"gateway_{Gateway._made}"
+        seeded = postgres.port in self._tokens
+        postgres.create(name, template="gateway_seed" if seeded else "template1")
+        self.den = Den("gateway")
+        self.den.path.chmod(0o711)
+        self._configuration = self.den.path / "gateway.yaml"
+        self.environment = {
+            "DATABASE_URL": postgres.app_url(name),
+            "MIGRATE_DATABASE_URL": postgres.owner_url(name),
+            "REDIS_URL": redis.url,
+            "SECRET_KEY": "tests",
+            "GATEWAY_CONFIG": str(self._configuration),
+            "ALLOW_PLAIN_HTTP": "1",
+            "DOCS_PUBLIC": "1",
+            "PYTHONWARNINGS": "error",
+            **settings,
+        }
+        self.port = self._three_ports()
+        self.ops_port = free_port()
+        self.web = self._process("web", "serve", "--port", str(self.port))
+        self.worker = self._process("worker", "worker", "--ops-port", str(self.ops_port))
+        self.both = self._process("both", "serve", "--with-worker", "--port", str(self.port))
+        if not seeded:
+            self._tokens[postgres.port] = self._seed()
+            postgres.create("gateway_seed", template=name)
+        self.tokens = self._tokens[postgres.port]
+
+    def _seed(self) -> dict[str, str]:
+        """What a first start needs, by the commands a person would use; the tokens by first name."""
+        self.manage("migrate", "--verbosity", "0")
+        for tenant in ("acme", "globex"):
+            self.manage("add_tenant", tenant)
+        for person in PEOPLE:
+            self.manage("add_user", person, *(["--admin"] if person == "root" else []))
+        return {person.split("@")[0]: self.manage("issue_token", person).strip() for person in PEOPLE}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def configure(self, *adapters: dict[str, Any]) -> None:
+        """Writes gateway.yaml."""
+        text = yaml.safe_dump({"oCloud": {"id": "ocloud-test", "name": "Test"}, "adapters": list(adapters)})
+        self._configuration.write_text(text)
+
+    def manage(self, *words: str, status: int = 0) -> str:
+        """Runs a management command; its standard output, and its error where it fails as told."""
+        done = subprocess.run(self._command(*words), capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == status, f"{words} ended with {done.returncode}: {done.stdout}{done.stderr}"
+        return done.stdout if status == 0 else done.stdout + done.stderr
+
+    def start(self, *processes: Process, ready: bool = True) -> None:
+        """Starts processes; waits until the API is ready."""
+        for process in processes:
+            process.start()
+        for process in processes:
+            if ready and process is not self.worker:
+                process.wait_ready(lambda: self.get("", "/readyz").status == 200)
+
+    def close(self) -> None:
+        for process in (self.both, self.web, self.worker):
+            process.stop()
+        self.den.close()
+
+    def get(self, who: str, path: str, *, port: int | None = None, **headers: str) -> Answer:
+        """One GET with that person's token ('' for nobody's). Status 0 where nobody answers."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        if who:
+            given["Authorization"] = f"Bearer {self.tokens[who]}"
+        request = urllib.request.Request(f"http://127.0.0.1:{port or self.port}{path}", headers=given)
+        try:
+            with urllib.request.urlopen(request, timeout=20) as found:
+                return self._answer(found.status, found.headers, found.read())
+        except HTTPError as error:
+            return self._answer(error.code, error.headers, error.read())
+        except OSError:
+            return Answer(0, {}, None)
+
+    def metric(self, name: str, *, port: int | None = None) -> float:
+        """One sample of /metrics, by its whole name with labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{port or self.port + 2}/metrics", timeout=20) as found:
+            for line in found.read().decode().splitlines():
+                if line.startswith(name + " "):
+                    return float(line.rsplit(" ", 1)[1])
+        raise AssertionError(f"no metric {name}")
+
+    def until(self, condition: Any, *, seconds: float = 30, what: str = "what is waited for") -> None:
+        """Waits for a condition, and shows the logs where it does not come."""
+        try:
+            wait_until(condition, seconds=seconds, what=what, pause=0.1)
+        except Exception as error:
+            tails = "\n".join(p.tail() for p in (self.both, self.web, self.worker))
+            raise AssertionError(f"{error}\n{tails}") from error
+
+    @staticmethod
+    def _answer(status: int, headers: Any, body: bytes) -> Answer:
+        decoded = json.loads(body) if body and "json" in headers.get("Content-Type", "") else None
+        return Answer(status, {name.lower(): value for name, value in headers.items()}, decoded)
+
+    def _process(self, name: str, *words: str) -> Process:
+        return Process(name, self._command(*words), den=self.den)
+
+    def _command(self, *words: str) -> list[str]:
+        settings = [f"{name}={value}" for name, value in self.environment.items()]
+        return [
+            "env",
+            "-i",
+            f"PATH={os.environ['PATH']}",
+            *settings,
+            sys.executable,
+            str(ROOT / "manage.py"),
+            *words,
+        ]
+
+    @staticmethod
+    def _three_ports() -> int:
+        import socket
+
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            port = free_port()
+            with socket.socket() as probe:
+                try:
+                    probe.bind(("127.0.0.1", port + 2))
+                except OSError:
+                    continue
+            return port
+        raise AssertionError("no free port with another two above it")
