@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 import aiohttp
 import orjson
@@ -85,10 +85,8 @@ def refusal(
 def failure(source: str, what: str, error: BaseException) -> BackendError:
     """The error for an exception of urllib3, aiohttp, ssl, asyncio or the operating system."""
     causes = list(_causes(error))
-    if broken := [
-        cause for cause in causes if isinstance(cause, ssl.SSLError) and not isinstance(cause, _ENDED)
-    ]:
-        return Untrusted(source, _about_tls(broken))
+    if tls := next((cause for cause in causes if _is_about_tls(cause)), None):
+        return Untrusted(source, _about_tls(tls))
     if any(
         isinstance(cause, (aiohttp.InvalidURL, urllib3.exceptions.LocationValueError)) for cause in causes
     ):
@@ -178,12 +176,16 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         ]
 
 
-def _about_tls(errors: list[ssl.SSLError]) -> str:
-    # aiohttp's own certificate error is one of ssl's by class, without its attributes: the real one is its cause.
-    messages = [getattr(error, "verify_message", "") for error in errors]
-    if any(isinstance(error, ssl.SSLCertVerificationError) for error in errors):
-        return f"its certificate does not verify: {next(filter(None, messages), 'no reason given')}"
-    return f"TLS failed: {next((error.reason for error in errors if error.reason), 'no handshake')}"
+def _is_about_tls(error: BaseException) -> TypeGuard[ssl.SSLError]:
+    # aiohttp's TLS errors are ssl's by class, without their attributes: the real one is the cause. And to go
+    # away in the middle of a handshake is no question of trust.
+    return isinstance(error, ssl.SSLError) and not isinstance(error, (aiohttp.ClientError, *_ENDED))
+
+
+def _about_tls(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate does not verify: {error.verify_message}"
+    return f"TLS failed: {error.reason or 'no handshake'}"
 
 
 def _is_late(error: BaseException) -> bool:

@@ -106,7 +106,7 @@ class Connection:
     @asynccontextmanager
     async def session(self) -> AsyncIterator["Session"]:
         """An async client of this connection, for as long as the context lasts."""
-        # A server that hangs does not answer TLS's goodbye either: its connections are aborted, not waited for.
+        # A server that hangs does not answer TLS's goodbye either: its connections are aborted.
         connector = aiohttp.TCPConnector(limit=0, socket_factory=_socket, enable_cleanup_closed=_CLEANUP)
         async with aiohttp.ClientSession(
             connector=connector,

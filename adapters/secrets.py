@@ -1,9 +1,8 @@
-"""References to secrets, as the configuration has them: resolved when a backend connects, never kept, never
-shown.
+"""References to secrets, as the configuration has them: resolved when a backend connects, never shown.
 
-env:NAME                 the environment variable NAME
-file:/path               the file's text without its last line break
-…${NAME}…                the environment variable NAME inside a text; ${NAME:-default} if it may be missing
+env:NAME      the environment variable NAME
+file:/path    the file's text without its last line break
+…${NAME}…     the environment variable NAME inside a text; ${NAME:-default} if it may be missing
 """
 
 import os

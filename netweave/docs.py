@@ -18,6 +18,8 @@ def complete(result: dict[str, Any], generator: Any, request: Any, public: bool)
     components = result.setdefault("components", {})
     for name, content in openapi.components().items():
         components.setdefault(name, {}).update(content)
-    result["paths"] = {path: item for path, item in result["paths"].items() if openapi.documented(path)}
+    result["paths"] = {
+        openapi.named(path): item for path, item in result["paths"].items() if openapi.documented(path)
+    }
     result["tags"] = openapi.TAGS
     return result

@@ -36,18 +36,22 @@ def documented(path: str) -> bool:
     return not _VARIANTS.search(path)
 
 
+def named(path: str) -> str:
+    """A path with its parameters under the names the objects give them: `resourcePools/{resourcePoolId}`."""
+    return re.sub(r"(\w+)s/{(?:pool|id)}", r"\1s/{\1Id}", path)
+
+
 def describe(flavour: Representation, noun: str, kind: Kind | None, path: str) -> dict[str, Any]:
     """The OpenAPI operation of GET on `path`: a list of `kind`, one of it, or (without a kind) the O-Cloud
     or its versions."""
     one = kind is None or path.endswith("{id}")
-    tag = TAGS[0 if flavour is GATEWAY_V1 else 1]["name"]
-    words = [word for word in re.split(r"[^A-Za-z0-9]+", path) if word and word not in {"o2ims", "v1"}]
-    prefix = "o2ims" if flavour is GATEWAY_V1 else "inventory"
-    name = "".join(word[0].upper() + word[1:] for word in words if word != "infrastructureInventory")
+    ours = flavour is GATEWAY_V1
+    name = noun[0].upper() + (noun[1:-1] if one and kind else noun[1:])
+    where = "InPool" if "{pool}" in path else "OfV1" if path.endswith("/v1/api_versions") else ""
     return {
-        "operationId": f"{prefix}{'Get' if one else 'List'}{name or 'OCloud'}",
+        "operationId": f"{'o2ims' if ours else 'inventory'}{'Get' if one else 'List'}{name}{where}",
         "summary": f"{'One of' if one and kind else 'The'} {noun}",
-        "tags": [tag],
+        "tags": [TAGS[0 if ours else 1]["name"]],
         "security": [{"bearer": []}],
         "parameters": [
             *_path_parameters(path),
@@ -93,7 +97,7 @@ def _component(shape: Shape) -> dict[str, Any]:
 def _path_parameters(path: str) -> list[dict[str, Any]]:
     return [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"}}
-        for name in re.findall(r"{(\w+)}", path)
+        for name in re.findall(r"{(\w+)}", named(path))
     ]
 
 

@@ -1,4 +1,5 @@
-"""Kubernetes objects for tests, as manifests: to apply to an API server, or (`stored`) as one would give them back."""
+"""Kubernetes objects for tests, as manifests: to apply to an API server, or (`stored`) as one would give them
+back."""
 
 import uuid
 from typing import Any
@@ -110,7 +111,8 @@ def machine_set(
 
 
 def machine(name: str, *, owner: Manifest | None = None, instance_type: str = "m5.large") -> Manifest:
-    """A Machine of OpenShift that is no node yet; `owner` is a set as the API server (or `stored`) gives it."""
+    """A Machine of OpenShift that is no node yet; `owner` is a set as the API server (or `stored`) gives
+    it."""
     return {
         "apiVersion": OPENSHIFT,
         "kind": "Machine",

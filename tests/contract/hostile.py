@@ -1,4 +1,5 @@
-"""A server that answers over TLS with whatever it is told to, right or wrong: one thread per connection, on loopback.
+"""A server that answers over TLS with whatever it is told to, right or wrong: one thread per connection, on
+loopback.
 
 with HostileServer(answer) as server: …       answer(handler) writes what it likes; `json` and `html` help
 """
@@ -28,7 +29,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.seen.append(self.path)
         self.server.answer(self)
 
-    do_POST = do_GET
+    do_POST = do_GET  # noqa: N815 - http.server's name for it
 
     def json(self, value: Any, status: int = 200, **headers: str) -> None:
         self.send(json.dumps(value).encode(), status, **{"Content-Type": "application/json", **headers})
@@ -97,7 +98,8 @@ class HostileServer:
         return self._server.seen
 
     def kubeconfig(self, *, ca: Path | None = None, url: str = "", **user: Any) -> Path:
-        """A kubeconfig file that trusts this server (or another `ca`), with a token unless `user` says otherwise."""
+        """A kubeconfig file that trusts this server (or another `ca`), with a token unless `user` says
+        otherwise."""
         path = self.folder / "kubeconfig"
         cluster = {"server": url or self.url, "certificate-authority": str(ca or self.ca_file)}
         path.write_text(json.dumps(kubeconfig(cluster, user or {"token": "SECRET"})))

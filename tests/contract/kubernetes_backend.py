@@ -1,4 +1,5 @@
-"""The Kubernetes adapter's backend in tests: an administrator of the real cluster, and the rights the adapter needs."""
+"""The Kubernetes adapter's backend in tests: an administrator of the real cluster, and the rights the adapter
+needs."""
 
 from pathlib import Path
 from typing import Any

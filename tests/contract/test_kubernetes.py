@@ -1,4 +1,5 @@
-"""The Kubernetes adapter passes the contract, against a real API server and against servers that misbehave."""
+"""The Kubernetes adapter passes the contract, against a real API server and against servers that
+misbehave."""
 
 from collections.abc import Iterator
 from pathlib import Path

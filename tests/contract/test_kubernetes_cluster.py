@@ -1,4 +1,5 @@
-"""What only a Kubernetes cluster does: machines that become nodes, permissions by kind, names, tenants, sizes."""
+"""What only a Kubernetes cluster does: machines that become nodes, permissions by kind, names, tenants,
+sizes."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace

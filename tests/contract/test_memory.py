@@ -39,7 +39,7 @@ class Sample(Backend):
     def remove_resource(self, native_id: str) -> None:
         self.adapter.delete_resource(native_id)
 
-    def stir(self, native_id: str) -> None:
+    def stir(self, native_id: str) -> None:  # noqa: ARG002
         pytest.skip("in memory nothing happens by itself")
 
     def _resource(self, native_id: str) -> Resource:

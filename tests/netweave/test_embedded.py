@@ -4,7 +4,6 @@ import importlib.util
 import json
 import os
 import pwd
-import shutil
 import signal
 import socket
 import stat
@@ -24,25 +23,11 @@ import redis
 
 import netweave
 from netweave.embedded import Embedded, EmbeddedError, Urls
+from tests.netweave.processes import listening, processes_in
 
 ROOT = Path(netweave.__file__).parent.parent
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the servers as somebody else")
 AS_NOBODY = ["setpriv", "--reuid=nobody", f"--regid={pwd.getpwnam('nobody').pw_gid}", "--clear-groups"]
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A directory that everyone may pass, as a home in /home or /srv is; pytest's own are private."""
-    path = Path(tempfile.mkdtemp(prefix="netweave-test-", dir="/tmp"))
-    path.chmod(0o755)
-    yield path
-    Embedded(path / "state").erase()
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def state(place: Path) -> Path:
-    return place / "state"
 
 
 @pytest.fixture
@@ -101,28 +86,8 @@ def counter(urls: Urls) -> int:
         return int(client.get("kept") or 0)
 
 
-def listening(url: str) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", urlsplit(url).port or 0)) == 0
-
-
 def everything_is_down(urls: Urls) -> bool:
     return not listening(urls.database_url) and not listening(urls.redis_url)
-
-
-def processes_in(directory: Path) -> list[int]:
-    """The live processes whose working directory is below `directory`: Postgres and Redis go to their
-    data."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                where = (entry / "cwd").readlink()
-            except OSError:  # gone meanwhile, a zombie, or not ours to see
-                continue
-            if where.is_relative_to(directory):
-                found.append(int(entry.name))
-    return found
 
 
 def postmaster(directory: Path) -> int:

@@ -32,7 +32,7 @@ def test_one_process_serves_what_it_collects(gateway: Gateway) -> None:
     assert gateway.get("", "/livez").status == 200
     assert gateway.metric('netweave_source_up{source="sample"}') == 1
     assert gateway.metric('netweave_items{kind="Resource",source="sample"}') == 120
-    assert gateway.metric("netweave_mirror_age_seconds") < 3
+    assert (gateway.metric("netweave_mirror_age_seconds") or 99) < 3
     gateway.both.stop(signal.SIGTERM, seconds=25)
     assert gateway.both._child is not None
     assert gateway.both._child.returncode == 0

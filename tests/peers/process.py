@@ -179,11 +179,17 @@ class Process:
         self._reap(20)
 
     def pause(self) -> None:
-        """SIGSTOP: connections stay open and nothing answers."""
+        """SIGSTOP: connections stay open and nothing answers; returns when every thread has stopped."""
         self.send(signal.SIGSTOP)
+        wait_until(lambda: not self.alive or self._stopped(), seconds=10, what=f"the pause of {self.name}")
 
     def resume(self) -> None:
         self.send(signal.SIGCONT)
+
+    def _stopped(self) -> bool:
+        """Is every thread stopped, as /proc tells? (The state follows the command's name, which may hold anything.)"""
+        threads = [stat.read_text() for stat in Path(f"/proc/{self.pid}/task").glob("*/stat")]
+        return all(thread.rpartition(") ")[2].startswith("T") for thread in threads)
 
     def _reap(self, seconds: float) -> None:
         if self._child is None:

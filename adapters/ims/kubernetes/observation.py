@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import structlog
 
-from adapters.errors import BackendError, Broken, Busy, Refused
+from adapters.errors import BackendError, Broken, Busy, Refused, TimedOut
 from adapters.ims.kubernetes.cluster import Changes
 from adapters.ims.kubernetes.reflector import Event, Reflector, Relist
 from adapters.ims.kubernetes.survey import Survey
@@ -29,6 +29,7 @@ _QUEUE_LIMIT = 2 * _BATCH_LIMIT
 #: The API server is asked for a sign of life this often, and given this long for it, twice.
 _PROBE_SECONDS = 2.5
 _PROBE_LIMIT = 3.0
+_PROBE_PAUSE = 0.5
 #: More relists in a row than this, each sooner after the last than that, and the collector's backoff takes
 #: over.
 _RELISTS = 5
@@ -145,6 +146,7 @@ async def _probe(session: Session, queue: asyncio.Queue[_Item]) -> None:
                 await queue.put(error)
                 return
             failed = error
+            await asyncio.sleep(0 if isinstance(error, TimedOut) else _PROBE_PAUSE)
             continue
         await queue.put(time.monotonic())
         await asyncio.sleep(started + _PROBE_SECONDS - time.monotonic())

@@ -1,12 +1,13 @@
 """One collection, watched: an endless stream of its events, from a list's resourceVersion on.
 
-ended at its time         watch again from the last version seen (bookmarks move it)
-cut off, half a line      the same: whole lines were taken, and nothing after them
-429, 503                  the same, after a pause: busy is no reason to list
-410                       Relist("expired")
-silent past its deadline  Relist("silent")
-nonsense, ERROR           Relist("broken"), as when it is cut off again and again
-anything else             its BackendError: unreachable, refused
+ended at its time          watch again from the last version seen (bookmarks move it)
+cut off, half a line       the same: whole lines were taken, and nothing after them
+429, 503                   the same, after a pause: busy is no reason to list
+no connection              two more tries within half a second, then Unreachable
+410                        Relist("expired")
+silent past its deadline   Relist("silent")
+nonsense, ERROR            Relist("broken"), as when it ends at once again and again
+anything else              its BackendError
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from adapters.kube import Cut, Session, Silent, pause
 
 _GRACE_SECONDS = 10.0
 _TRIES = 5
-#: To connect may fail this often in a row, within half a second, before the API server counts as away.
+#: So many tries in a row, the one that was cut off included, before the API server counts as away.
 _LOST = 3
 _KINDS = {"ADDED", "MODIFIED", "DELETED", "BOOKMARK"}
 
@@ -73,7 +74,8 @@ class Reflector:
             await asyncio.sleep(self._wait(trouble))
 
     def _wait(self, trouble: BackendError | None) -> float:
-        """How long to wait before watching on, after a stream that ended in (or, None, without) trouble; or raises."""
+        """How long to wait before watching on after a stream that ended in trouble, or (None) in order; or
+        raises."""
         self._tries += 1
         match trouble:
             case Silent():
@@ -95,7 +97,9 @@ class Reflector:
         raise trouble
 
     async def _stream(self) -> AsyncGenerator[Event, None]:
-        seconds = self._seconds * random.uniform(0.75, 1.0)  # noqa: S311 - so that not all streams end together
+        # So that not all streams end together.
+        # So that not all streams end together.
+        seconds = self._seconds * random.uniform(0.75, 1.0)  # noqa: S311
         query = {
             **dict(self._collection.query),
             "watch": "true",

@@ -1,12 +1,10 @@
-"""Kubernetes objects by table, and who looked at them: when one changes, only what was made from it is made
-again.
+"""Kubernetes objects by table, and who looked at them: of what one was made from, only that is made again.
 
-    put(ref, facts)                → the readers that must be made again
-    with reading(reader): get, find   remembers what `reader` looked at, things that were not there included
+    put(ref, facts)                   the readers that must be made again
+    with reading(reader): get, find   remembers what `reader` looked at, also what was not there
 
-A ref is (table, key). A table is the plural, with its group for custom resources; an index is a table that
-`put` fills from the facts themselves, e.g. ("node-of-machine", "worker-7") → {("machines…",
-"ns/worker-7-x")}.
+A ref is (table, key). A table is the plural, with its group for custom resources. An index is a table that
+`put` fills from the facts themselves: ("node-of-machine", "worker-7") → {("machines.…", "ns/worker-7-x")}.
 """
 
 from collections.abc import Callable, Iterable, Iterator
