@@ -76,7 +76,7 @@ class SourceAdmin(ReadOnlyAdmin):
     def _check(self, request: HttpRequest, source: Source) -> None:
         backend = next((b for b in gateway.current().backends if b.key == source.key and b.enabled), None)
         if backend is None:
-            self.message_user(request, f"{source}: not in the configuration.", messages.WARNING)
+            self.message_user(request, f"Not in the configuration: {source}.", messages.WARNING)
             return
         started = time.monotonic()
         try:
@@ -84,7 +84,7 @@ class SourceAdmin(ReadOnlyAdmin):
         except BackendError as error:
             self.message_user(request, f"{type(error).__name__}: {error} ({_ms(started)})", messages.ERROR)
         else:
-            self.message_user(request, f"{source}: reachable and allowed ({_ms(started)})", messages.SUCCESS)
+            self.message_user(request, f"Reachable and allowed: {source} ({_ms(started)})", messages.SUCCESS)
 
     @admin.display(description="state", ordering="state")
     def state_word(self, source: Source) -> str:

@@ -119,7 +119,9 @@ class Gateway:
     def metric(self, name: str, *, port: int | None = None) -> float | None:
         """One sample of /metrics, by its whole name with labels; None where there is none, or nobody answers."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port or self.port + 2}/metrics", timeout=20) as found:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{port or self.port + 2}/metrics", timeout=20
+            ) as found:
                 lines = found.read().decode().splitlines()
         except OSError:
             return None

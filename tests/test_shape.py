@@ -42,7 +42,9 @@ def test_public_things_are_documented_and_small(path: Path) -> None:
             continue
         assert (node.end_lineno or 0) - node.lineno <= 60 or isinstance(node, ast.ClassDef), node.name
     for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+        if isinstance(
+            node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+        ) and not node.name.startswith("_"):
             assert ast.get_docstring(node), f"{node.name} has no docstring"
 
 
@@ -110,15 +112,22 @@ def test_every_route_of_an_api_root_asks_who_it_is() -> None:
 
 def test_every_table_of_ours_is_granted_in_the_migration_that_makes_it() -> None:
     migrations = "\n".join(path.read_text() for path in SOURCES if "migrations" in path.parts)
-    ours: list[type[Model]] = [model for app in ("tenancy", "o2ims") for model in apps.get_app_config(app).get_models()]
+    ours: list[type[Model]] = [
+        model for app in ("tenancy", "o2ims") for model in apps.get_app_config(app).get_models()
+    ]
     for model in ours:
         assert f'"{model._meta.db_table}"' in migrations, model
 
 
 def test_the_project_speaks_of_itself_alone() -> None:
-    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
     outside = re.compile(r"\.\./sha" + "red|/ro" + "ot/|/wo" + "rk/")
     for file in listed:
         path = ROOT / file
-        if path.suffix in {".py", ".md", ".sh", ".toml", ".yaml", ".html", ".css", ".txt", ""} and path.is_file():
+        if (
+            path.suffix in {".py", ".md", ".sh", ".toml", ".yaml", ".html", ".css", ".txt", ""}
+            and path.is_file()
+        ):
             assert not outside.search(path.read_text(errors="replace")), file

@@ -2,6 +2,7 @@
 real TLS."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import aclosing
@@ -228,7 +229,10 @@ class TestANewList:
         _, second, _ = await batches(serve(api), 3)
         assert (second.full, second.reason) == (True, "broken")
 
-    async def test_one_new_list_after_the_other_is_too_much(self, serve: Serve) -> None:
+    async def test_one_new_list_after_the_other_is_too_much(
+        self, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("adapters.ims.kubernetes.observation._RELISTS", 3)
         adapter = serve(Scripted(says(b"garbage")))
         with pytest.raises(Broken, match="cannot be watched: asked to watch nodes, it sends nonsense"):
             await batches(adapter, 50)
@@ -330,8 +334,8 @@ class TestPages:
 
 class TestTogether:
     async def test_a_burst_is_one_batch(self, serve: Serve) -> None:
-        burst = [event("ADDED", f"n-{number}", 100 + number) for number in range(2, 102)]
-        _, second = await batches(serve(Scripted(says(*burst))), 2)
+        burst = [json.dumps(event("ADDED", f"n-{number}", 100 + number)) for number in range(2, 102)]
+        _, second = await batches(serve(Scripted(says("\n".join(burst).encode()))), 2)
         assert len(nodes(second)) == 100
 
     async def test_a_thousand_changes_are_several(self, serve: Serve) -> None:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 
 def processes_in(directory: Path) -> list[int]:
-    """The live processes whose working directory is below `directory`: Postgres and Redis go to their data."""
+    """The live processes whose working directory is below it: Postgres and Redis go to their data."""
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():

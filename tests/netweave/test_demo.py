@@ -1,4 +1,4 @@
-"""The demo: from nothing to ready, again with what it kept, away without a trace; and what it refuses in one line."""
+"""The demo: from nothing to ready, again with what it kept, away without a trace; and what it refuses."""
 
 import json
 import os
@@ -183,7 +183,7 @@ users: [{{name: admin, user: {{token: secret}}}}]
         ("a: [", "line 1: this is no YAML"),
         ("just text", "this is no kubeconfig"),
         ("clusters: {}\ncontexts: []", "there is no context"),
-        ("contexts: no", "contexts must be a list"),
+        ("contexts: none", "contexts must be a list"),
         ("contexts: [{name: a, context: {cluster: c}}]", "context 'a' leads to no cluster of the file"),
         (
             CLUSTER.format(current="other", port=1, ca="x"),

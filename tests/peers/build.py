@@ -210,15 +210,14 @@ class Go:
         return str(home / "go/bin/go")
 
     def run(self, *arguments: str, folder: Path) -> str:
-        """Runs `go …` in a module's folder; its complaints go to our stderr, its answer comes back."""
+        """Runs `go …` in a module's folder; its answer comes back, and its failure ends the build."""
+        command = [self.executable, *arguments]
         done = subprocess.run(
-            [self.executable, *arguments],
-            cwd=folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
+            command, cwd=folder, env=self.environment, stdout=subprocess.PIPE, text=True, check=False
         )
+        if done.returncode:
+            msg = f"{done.stdout}go {' '.join(arguments)}: failed"  # `go mod download -json` complains there
+            raise SystemExit(msg)
         return done.stdout
 
 

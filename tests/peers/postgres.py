@@ -81,8 +81,10 @@ class Postgres:
         return psycopg.connect(self._url("postgres", db), autocommit=True, connect_timeout=5)
 
     def create(self, db: str, *, template: str = "template1") -> str:
-        """Makes a database of the owner to which the application may connect, as a copy of `template`; returns
-        the owner's URL."""
+        """Makes a database of the owner, a copy of `template`, to which the application may connect.
+
+        Returns the owner's URL.
+        """
         name, owner, app = sql.Identifier(db), sql.Identifier(OWNER), sql.Identifier(APP)
         with self.connect() as connection:
             like = sql.Identifier(template)

@@ -187,7 +187,7 @@ class Process:
         self.send(signal.SIGCONT)
 
     def _stopped(self) -> bool:
-        """Is every thread stopped, as /proc tells? (The state follows the command's name, which may hold anything.)"""
+        """Is every thread stopped? (In /proc the state comes after the command, which may hold anything.)"""
         threads = [stat.read_text() for stat in Path(f"/proc/{self.pid}/task").glob("*/stat")]
         return all(thread.rpartition(") ")[2].startswith("T") for thread in threads)
 
