@@ -185,7 +185,7 @@ def _is_about_tls(error: BaseException) -> TypeGuard[ssl.SSLError]:
 def _about_tls(error: ssl.SSLError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate does not verify: {error.verify_message}"
-    return f"TLS failed: {error.reason or 'no handshake'}"
+    return f"TLS failed: {getattr(error, 'reason', '') or 'no handshake'}"
 
 
 def _is_late(error: BaseException) -> bool:

@@ -85,6 +85,7 @@ def load(source: str, *, kubeconfig: str, context: str, service_account: str) ->
     parts = urlsplit(configuration.host)
     if parts.scheme != "https" or not parts.hostname:
         raise Misconfigured(source, "the API server's address must be an https URL")
+    proxy = _proxy(source, configuration)
     # Every failure is ours to judge, and nobody follows a redirect with our token.
     configuration.retries = urllib3.Retry(0, raise_on_redirect=False)
     configuration.connection_pool_maxsize = 8
@@ -102,7 +103,7 @@ def load(source: str, *, kubeconfig: str, context: str, service_account: str) ->
             key_file=configuration.key_file or "",
         ),
         server_name=configuration.tls_server_name or None,
-        proxy=_proxy(source, configuration),
+        proxy=proxy,
         expires=expires,
         read_at=read_at,
         files=_stamps(files),

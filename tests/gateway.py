@@ -117,7 +117,8 @@ class Gateway:
             return Answer(0, {}, None)
 
     def metric(self, name: str, *, port: int | None = None) -> float | None:
-        """One sample of /metrics, by its whole name with labels; None where there is none, or nobody answers."""
+        """One sample of /metrics, by its whole name with labels; None where there is none, or nobody
+        answers."""
         try:
             with urllib.request.urlopen(
                 f"http://127.0.0.1:{port or self.port + 2}/metrics", timeout=20

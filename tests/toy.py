@@ -1,4 +1,5 @@
-"""A toy backend for tests of the collector: the memory backend, which on request fails, hides or garbles what it has."""
+"""A toy backend for tests of the collector: the memory backend, which on request fails, hides or garbles
+what it has."""
 
 from collections.abc import Iterator
 from typing import ClassVar

@@ -1,8 +1,11 @@
 """The Kubernetes adapter's backend in tests: an administrator of the real cluster, and the rights the adapter
 needs."""
 
+import re
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from adapters.base import Options
 from adapters.ims.kubernetes import Adapter
@@ -13,17 +16,19 @@ from tests.peers.kubernetes import ControlPlane
 MERGE = "application/merge-patch+json"
 NODES = "/api/v1/nodes"
 SETS = f"/apis/{OPENSHIFT}/namespaces/{MACHINES}/machinesets"
-READ = ["get", "list", "watch"]
-RULES = [
-    {"apiGroups": [""], "resources": ["nodes", "persistentvolumes", "namespaces"], "verbs": READ},
-    {"apiGroups": ["storage.k8s.io"], "resources": ["storageclasses"], "verbs": READ},
-    {"apiGroups": ["machine.openshift.io"], "resources": ["machines", "machinesets"], "verbs": READ},
-    {
-        "apiGroups": ["cluster.x-k8s.io"],
-        "resources": ["machines", "machinesets", "machinedeployments", "machinepools"],
-        "verbs": READ,
-    },
-]
+DOCUMENT = Path(__file__).parents[2] / "docs/backend-plugins.md"
+
+
+def documented_rules() -> tuple[list[Any], list[Any]]:
+    """The rights that the documentation asks for: those it needs, and those that are optional."""
+    (found,) = re.findall(
+        r"^```yaml\n(apiVersion: rbac.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL
+    )
+    needed, optional = yaml.safe_load_all(found)
+    return needed["rules"], optional["rules"]
+
+
+RULES, NAMING_RULES = documented_rules()
 
 
 def adapter_of(kubeconfig: Path, **config: object) -> Adapter:

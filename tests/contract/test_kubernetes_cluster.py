@@ -27,7 +27,7 @@ from tests.adapters.kubernetes_objects import (
     volume,
 )
 from tests.contract.ims import assert_whole, away, keyed, watching
-from tests.contract.kubernetes_backend import NODES, RULES, Somebody, adapter_of
+from tests.contract.kubernetes_backend import NAMING_RULES, NODES, RULES, Somebody, adapter_of
 from tests.peers.kubernetes import ControlPlane
 
 
@@ -255,12 +255,16 @@ class TestTheCluster:
 
 class TestPermissions:
     def test_the_documented_rights_are_enough(self, cluster: ControlPlane) -> None:
+        cluster.apply(naming("Edge 7"))
         cluster.grant("reader", RULES)
         cluster.apply(node("n-1"))
         adapter = adapter_of(cluster.kubeconfig("reader"))
         try:
             adapter.check()
             assert [found.name for found in adapter.resources()] == ["n-1"]
+            assert the_manager(adapter).name == "test"
+            cluster.grant("reader", RULES + NAMING_RULES)
+            assert the_manager(adapter).name == "Edge 7"
         finally:
             adapter.close()
 

@@ -134,10 +134,10 @@ def test_a_worker_killed_in_the_middle_loses_and_repeats_nothing(
     cluster.apply(node("n6"))
     served.worker.start()
     served.until(lambda: "n6" in nodes(served) and "n4" not in nodes(served), seconds=40, what="both changes")
+    listed = 'netweave_relists_total{reason="start",source="edge"}'
     for _ in range(2):
         served.worker.stop()
         served.worker.start()
-        listed = 'netweave_relists_total{reason="start",source="edge"}'
         served.until(
             lambda: served.metric(listed, port=served.ops_port) == 1, what="the list after a restart"
         )

@@ -1,4 +1,5 @@
-"""The OpenAPI document says what the server does: valid, whole, with every error and an example for every body."""
+"""The OpenAPI document says what the server does: valid, whole, with every error and an example for every
+body."""
 
 import json
 import subprocess

@@ -1,4 +1,5 @@
-"""A source is followed, whatever happens to its backend: nothing is lost, nothing is invented, and its state is told."""
+"""A source is followed, whatever happens to its backend: nothing is lost, nothing is invented, and its
+state is told."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator

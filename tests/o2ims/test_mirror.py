@@ -1,0 +1,89 @@
+"""The mirror follows the log, and loads a source again where the log does not tell."""
+
+from collections.abc import Callable
+from typing import Any
+
+from adapters.types import Kind
+from o2ims.mirror import Mirror, mirror
+from o2ims.models import Change, Item, Source
+from tests.world import World, pool, resource, small
+
+Call = Callable[..., Any]
+
+
+def held(of: Mirror) -> dict[str, str]:
+    """Native name → description of every resource in a mirror."""
+    return {
+        e.body["name"]: e.body["description"] for s in of.shelves for e in s.entries[Kind.RESOURCE].values()
+    }
+
+
+def test_following_gives_what_loading_gives(world: World) -> None:
+    one = world.add("one", things=small())
+    one.see(resource("node-1", description="changed", version="2"), resource("node-9"))
+    one.lose(resource("node-2", version="2"))
+    world.follow()
+    fresh = Mirror()
+    fresh.follow()
+    assert held(mirror) == held(fresh) == {"node-1": "changed", "node-3": "", "node-9": ""}
+    assert mirror.shelves[0].position == fresh.shelves[0].position == 8
+
+
+def test_a_log_that_was_pruned_behind_us_means_loading_again(world: World) -> None:
+    one = world.add("one", things=small())
+    one.see(*(resource(f"late-{number}") for number in range(5)))
+    one.lose(resource("node-1", version="2"))
+    Change.objects.filter(sequence__lte=8).delete()
+    world.follow()
+    assert set(held(mirror)) == {"node-2", "node-3", *(f"late-{number}" for number in range(5))}
+
+
+def test_a_silent_rewrite_reaches_the_mirror(world: World) -> None:
+    world.add("one", things=small(1))
+    world.source("one", mapping_version=2).see(resource("node-1", description="mapped better"))
+    world.follow()
+    assert held(mirror) == {"node-1": "mapped better"}
+
+
+def test_another_o_cloud_in_the_configuration_shows_at_once(world: World, call: Call) -> None:
+    world.add("one", things=small())
+    assert call("alice", "/o2ims/v1/resourcePools").json()["items"][0]["oCloudId"] == "ocloud-test"
+    world.source("one", o_cloud="ocloud-2")
+    world.follow()
+    assert call("alice", "/o2ims/v1/resourcePools").json()["items"][0]["oCloudId"] == "ocloud-2"
+
+
+def test_an_object_another_process_knows_already_is_found_by_its_id(world: World, call: Call) -> None:
+    one = world.add("one", things=small())
+    late = pool("pool-late")
+    one.see(late)
+    assert call("alice", f"/o2ims/v1/resourcePools/{one.id_of(late)}").json()["name"] == "pool-late"
+    assert call("charlie", f"/o2ims/v1/resourcePools/{one.id_of(late)}").status_code == 404
+
+
+def test_a_resource_that_moves_to_another_pool_changes_lists(world: World, call: Call) -> None:
+    one = world.add("one", things=[*small(2), pool("pool-2")])
+    one.see(resource("node-1", pool_native_id="pool-2", version="2"))
+    world.follow()
+    path = "/o2ims/v1/resourcePools/{}/resources"
+    first = call("alice", path.format(one.id_of(pool()))).json()["items"]
+    second = call("alice", path.format(one.id_of(pool("pool-2")))).json()["items"]
+    assert ([r["name"] for r in first], [r["name"] for r in second]) == (["node-2"], ["node-1"])
+
+
+def test_dropping_the_items_and_listing_again_gives_the_same_rows(world: World) -> None:
+    one = world.add("one", things=small())
+    before = {item.object_id: (item.body, bytes(item.hash), item.tenant) for item in Item.objects.all()}
+    Item.objects.all().delete()
+    one.see(*small())
+    assert {
+        item.object_id: (item.body, bytes(item.hash), item.tenant) for item in Item.objects.all()
+    } == before
+
+
+def test_before_the_first_load_nothing_is_answered(world: World, call: Call) -> None:
+    answer = call("alice", "/o2ims/v1/resourcePools")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+    Source.objects.all().delete()
+    world.follow()
+    assert call("alice", "/o2ims/v1/resourcePools").json() == {"items": []}

@@ -1,0 +1,124 @@
+"""Callers are remembered without asking the database again, and forgotten when something is taken from
+them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import OperationalError, ProgrammingError, connection, transaction
+from django.utils import timezone
+
+from tenancy.models import Revocation, Tenant, Token, User
+from tenancy.principals import Principals, Suspended, Unavailable, Unidentified
+from tenancy.scope import TenantScope
+from tests.world import Cast
+
+Queries = Callable[[int], Any]
+
+
+@pytest.fixture
+def known(cast: Cast) -> Principals:
+    made = Principals()
+    made.follow()
+    for name in cast.tokens:
+        made.of_token(cast.tokens[name])
+    return made
+
+
+def test_a_known_caller_costs_no_query(
+    cast: Cast, known: Principals, django_assert_num_queries: Queries
+) -> None:
+    with django_assert_num_queries(0):
+        alice = known.of_token(cast.tokens["alice"])
+    assert (alice.name, alice.tenant, alice.scope) == ("alice@acme", "acme", TenantScope.of("acme"))
+    assert known.of_token(cast.tokens["root"]).scope == TenantScope.everything()
+
+
+@pytest.mark.parametrize("secret", ["", "nwt_", "nwt_wrong", "\udcff", "x" * 10_000])
+def test_an_unknown_token_is_nobody(known: Principals, secret: str) -> None:
+    with pytest.raises(Unidentified):
+        known.of_token(secret)
+
+
+def test_each_way_of_losing_a_right_is_noticed(cast: Cast, known: Principals) -> None:
+    ways: list[tuple[str, Callable[[], Any], type[Exception]]] = [
+        ("alice", cast.rows["alice"].revoke, Unidentified),
+        ("bob", lambda: _save(cast.users["bob"], is_active=False), Unidentified),
+        ("charlie", lambda: _save(Tenant.objects.get(pk="globex"), status="suspended"), Suspended),
+        ("iris", cast.users["iris"].delete, Unidentified),
+    ]
+    for name, take_away, error in ways:
+        take_away()
+        known.follow()
+        with pytest.raises(error):
+            known.of_token(cast.tokens[name])
+    assert known.of_token(cast.tokens["root"]).name == "root"
+
+
+def _save(row: Any, **values: Any) -> None:
+    for name, value in values.items():
+        setattr(row, name, value)
+    row.save()
+
+
+def test_a_stalled_follower_makes_the_next_caller_look(cast: Cast, known: Principals) -> None:
+    cast.rows["alice"].revoke()
+    known._followed -= 60
+    with pytest.raises(Unidentified):
+        known.of_token(cast.tokens["alice"])
+
+
+def test_without_a_database_the_known_live_on_for_a_while(
+    cast: Cast, known: Principals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(self: Principals) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(Principals, "follow", away)
+    known._followed -= 60
+    assert known.of_token(cast.tokens["alice"]).name == "alice@acme"
+    known._followed -= 600
+    with pytest.raises(Unavailable):
+        known.of_token(cast.tokens["alice"])
+
+
+def test_use_is_written_down(cast: Cast, known: Principals) -> None:
+    assert Token.objects.get(pk=cast.rows["alice"].pk).last_used_at is None
+    known.note_use()
+    assert Token.objects.get(pk=cast.rows["alice"].pk).last_used_at is not None
+
+
+def test_signing_in_takes_nothing_from_anybody(cast: Cast) -> None:
+    before = Revocation.objects.count()
+    root = cast.users["root"]
+    root.last_login = timezone.now()
+    root.save(update_fields=["last_login"])
+    assert Revocation.objects.count() == before
+    assert User.objects.get(pk=root.pk).last_login is not None
+
+
+def test_a_secret_is_256_bits_and_kept_as_its_digest_only(cast: Cast) -> None:
+    secret = cast.tokens["alice"]
+    assert len(secret) >= 4 + 43
+    row = Token.objects.get(pk=cast.rows["alice"].pk)
+    assert bytes(row.digest) == Token.digest_of(secret)
+    assert secret not in str(row)
+    assert secret.startswith(row.prefix)
+
+
+def test_an_empty_tenant_is_an_error_never_no_filter() -> None:
+    with pytest.raises(ValueError, match="needs a tenant"):
+        TenantScope.of("")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE tenancy_revocation SET what = 'x'", "DELETE FROM tenancy_revocation", "TRUNCATE o2ims_item",
+        "DROP TABLE o2ims_change", "CREATE TABLE public.mine (id int)", "DELETE FROM django_migrations",
+        "ALTER TABLE o2ims_item ADD COLUMN x int",
+    ],
+)  # fmt: skip
+def test_the_applications_login_may_not(db: None, statement: str) -> None:
+    with pytest.raises(ProgrammingError, match=r"permission denied|must be owner"), transaction.atomic():
+        connection.cursor().execute(statement)
