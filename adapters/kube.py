@@ -116,7 +116,6 @@ class Connection:
             headers=http.HEADERS,
         ) as client:
             yield Session(self, client)
-        await asyncio.sleep(0)  # an aborted connection is gone one turn of the event loop later
 
     def reject(self, access: Access) -> None:
         """The API server did not accept these credentials: the next call reads them anew."""

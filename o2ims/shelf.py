@@ -1,14 +1,19 @@
 """One source's objects in memory, ready to be answered: encoded, indexed by id, pool and tenant.
 
-One thread writes, any number read, without a lock: entries are replaced, never changed, and a reader takes
-a slice of an index (one atomic step) and then looks each id up, leaving out what has gone since.
+One thread writes, any number read, without a lock but for columns: entries are replaced, never changed, and
+a reader takes a slice of an index (one atomic step) and then looks each id up, leaving out what has gone since.
 """
 
+import threading
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Mapping
 from typing import Any
 
 from adapters.types import Kind
+from o2ims.column import Column, narrowed
+from o2ims.query.filter import Pinned
+
+COLUMNS = 16  # a source keeps at most this many; the oldest makes room
 
 
 class Entry:
@@ -69,6 +74,8 @@ class Shelf:
         self.position = 0
         self.entries: dict[Kind, dict[str, Entry]] = {kind: {} for kind in Kind}
         self._ids: dict[tuple[Kind, str], Index] = {}
+        self._columns: dict[tuple[Kind, str, str], Column] = {}
+        self._lock = threading.Lock()
         self._pools: dict[tuple[str, str], Index] = {}
 
     def put(self, kind: Kind, tenant: str, body: dict[str, Any]) -> None:
@@ -79,7 +86,12 @@ class Shelf:
         if old is not None and (old.tenant, old.pool) != (tenant, entry.pool):
             self.drop(kind, entry.id)
             old = None
-        self.entries[kind][entry.id] = entry
+        with self._lock:
+            self.entries[kind][entry.id] = entry
+            for column in self._of(kind):
+                if old is not None:
+                    column.remove(old.body)
+                column.add(body)
         if old is None:
             for index in self._indexes(entry):
                 insort(index, entry.id)
@@ -95,9 +107,12 @@ class Shelf:
 
     def drop(self, kind: Kind, id_: str) -> None:
         """Takes one object away; one that is not there is nothing."""
-        entry = self.entries[kind].pop(id_, None)
-        if entry is None:
-            return
+        with self._lock:
+            entry = self.entries[kind].pop(id_, None)
+            if entry is None:
+                return
+            for column in self._of(kind):
+                column.remove(entry.body)
         for index in self._indexes(entry):
             at = bisect_left(index, id_)
             if at < len(index) and index[at] == id_:
@@ -111,6 +126,19 @@ class Shelf:
         """The sorted ids of one tenant's resources in one pool."""
         return self._pools.get((pool, tenant), [])
 
+    def narrowed(self, kind: Kind, ids: Index, pinned: Pinned) -> Index:
+        """Those of the sorted `ids` that a filter may match, by an index that is made on first use."""
+        key = (kind, pinned.first, pinned.second)
+        with self._lock:
+            column = self._columns.get(key)
+            if column is None:
+                if len(self._columns) >= COLUMNS:
+                    del self._columns[next(iter(self._columns))]
+                bodies = (entry.body for entry in self.entries[kind].values())
+                column = self._columns[key] = Column(key[1:], bodies)
+            candidates = column.candidates(pinned)
+        return narrowed(ids, candidates)
+
     def tenants(self, kind: Kind) -> list[str]:
         """Whose objects of a kind there are."""
         return [tenant for (of, tenant), index in list(self._ids.items()) if of is kind and index]
@@ -118,6 +146,9 @@ class Shelf:
     def holds(self, tenant: str) -> bool:
         """Whether any pool or resource here is the tenant's."""
         return bool(self.ids(Kind.RESOURCE, tenant) or self.ids(Kind.RESOURCE_POOL, tenant))
+
+    def _of(self, kind: Kind) -> list[Column]:
+        return [column for (of, _, _), column in self._columns.items() if of is kind]
 
     def _indexes(self, entry: Entry) -> list[Index]:
         found = [self._ids.setdefault((entry.kind, entry.tenant), [])]

@@ -12,9 +12,9 @@ is absent: `predicate.py`.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from o2ims.query.comparison import IncomparableError, Test, containment, equality, order
+from o2ims.query.comparison import IncomparableError, Test, containment, equality, number, order
 from o2ims.query.error import QueryError, shown
 from o2ims.query.path import Path, parse_path
 from o2ims.query.predicate import Condition, predicate
@@ -50,18 +50,28 @@ class Term:
         return self.operator in _NEGATIVE
 
 
+class Pinned(NamedTuple):
+    """`body[first][second]`, if it is neither a list nor an object, must be in `wanted`; absent counts as
+    None."""
+
+    first: str
+    second: str
+    wanted: frozenset[Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """`matches(body)` says whether a stored body (snake_case, plain JSON) is asked for.
 
     `equals` is for callers with an index: top-level keys of the body whose value must be one of these texts
     (ids of type uuid in lower case). It is implied by `matches`, never more than it; an empty set means that
-    nothing matches.
+    nothing matches. `pinned` is for callers that search many bodies: where it says no, `matches` would too.
     """
 
     terms: tuple[Term, ...]
     matches: Callable[[Mapping[str, Any]], bool]
     equals: Mapping[str, frozenset[str]]
+    pinned: "Pinned | None"
 
 
 def parse_filter(text: str | Sequence[str], shape: Shape) -> Filter:
@@ -83,7 +93,7 @@ def parse_filter(text: str | Sequence[str], shape: Shape) -> Filter:
                 raise QueryError(_PARAMETER, f"there are more than {MAX_TERMS} terms")
             if values > MAX_VALUES:
                 raise QueryError(_PARAMETER, f"there are more than {MAX_VALUES} values")
-    return Filter(tuple(terms), predicate(_condition(term) for term in terms), _equals(terms))
+    return Filter(tuple(terms), predicate(_condition(term) for term in terms), _equals(terms), _pinned(terms))
 
 
 class _Scanner:
@@ -207,6 +217,23 @@ def _equals(terms: Sequence[Term]) -> dict[str, frozenset[str]]:
         values = frozenset(value.lower() if folded else value for value in term.values)
         equals[attribute.key] = equals.get(attribute.key, values) & values
     return equals
+
+
+def _pinned(terms: Sequence[Term]) -> Pinned | None:
+    """Of the first `eq` or `in` two steps deep: below a free-form map, where there is no index."""
+    for term in terms:
+        keys = [step.key for step in term.path.steps]
+        if (
+            term.operator not in {"eq", "in"}
+            or len(keys) != 2
+            or None in keys
+            or term.path.attribute is not None
+        ):
+            continue
+        numbers = {found for text in term.values if (found := number(text)) is not None}
+        truths = {text == "true" for text in term.values if text in {"true", "false"}}
+        return Pinned(str(keys[0]), str(keys[1]), frozenset({*term.values, *numbers, *truths}))
+    return None
 
 
 def _condition(term: Term) -> Condition:

@@ -28,7 +28,8 @@ def connect() -> Iterator[Open]:
     opened: list[Connection] = []
 
     def connect(**where: Any) -> Connection:
-        opened.append(Connection("lab", **{name: str(value) for name, value in where.items()}))
+        texts: dict[str, Any] = {name: str(value) for name, value in where.items()}
+        opened.append(Connection("lab", **texts))
         return opened[-1]
 
     yield connect
@@ -81,7 +82,7 @@ def soon(**delta: float) -> str:
 class TestKubeconfig:
     @pytest.mark.parametrize("how", [{}, {"embed": True}, {"token": True}, {"token": True, "embed": True}])
     def test_every_way_to_say_who_we_are_works(
-        self, kube: ControlPlane, connect: Open, how: dict[str, bool]
+        self, kube: ControlPlane, connect: Open, how: dict[str, Any]
     ) -> None:
         assert whoami(connect(kubeconfig=kube.kubeconfig("admin", **how))) == "admin"
 
@@ -193,7 +194,7 @@ class TestKubeconfig:
 
     def test_a_redirect_is_not_followed(self, connect: Open) -> None:
         def away(handler: Handler) -> None:
-            handler.send(b"", 307, Location=f"{other.url}/stolen")
+            handler.send(b"", 307, {"Location": f"{other.url}/stolen"})
 
         with HostileServer(lambda handler: handler.json({})) as other, HostileServer(away) as server:
             with pytest.raises(Exception, match="redirects"):
@@ -322,7 +323,7 @@ class TestCost:
 
     def test_dripping_does_not_stretch_the_time_limit(self) -> None:
         def drip(handler: Handler) -> None:
-            handler.begin(**{"Content-Type": "application/json", "Content-Length": "1000000"})
+            handler.begin({"Content-Type": "application/json", "Content-Length": "1000000"})
             while not handler.server.over.wait(0.05):
                 handler.wfile.write(b" ")
                 handler.wfile.flush()

@@ -32,7 +32,12 @@ def variants() -> dict[str, list[Manifest]]:
     """Objects that refer to each other in every way, in several states each."""
     pool, top = stored(machine_set("ms")), stored(deployment("md"))
     middle = stored(capi_set("md-x", owner=top))
-    labels = ({}, {"agentpool": "a"}, {TENANT: "acme"}, {"node.kubernetes.io/instance-type": "m5"})
+    labels: tuple[dict[str, str], ...] = (
+        {},
+        {"agentpool": "a"},
+        {TENANT: "acme"},
+        {"node.kubernetes.io/instance-type": "m5"},
+    )
     claims = {"machine.openshift.io/machine": "openshift-machine-api/m-1"}
     found: dict[str, list[Manifest]] = {
         "pool": [pool, stored(machine_set("ms", tenant="acme")), stored(machine_set("ms", replicas=0))],

@@ -167,6 +167,15 @@ class TestTypes:
         again = world.remove(second)
         assert not of(ResourceType, again.objects), "another node of it went: nothing changes"
 
+    def test_the_next_node_by_name_shows_it_when_the_first_is_gone(self) -> None:
+        nodes = [stored(node(name, labels={"node.kubernetes.io/instance-type": "m5"})) for name in "abc"]
+        for raw, count in zip(nodes, "123", strict=True):
+            raw["status"]["capacity"]["nvidia.com/gpu"] = count
+        world = World(*reversed(nodes))
+        for raw, now in ((nodes[0], 2), (nodes[1], 3)):
+            (shown,) = of(ResourceType, world.remove(raw).objects).values()
+            assert shown.extensions["k8s.extendedResources"] == {"nvidia.com/gpu": now}
+
     def test_without_a_name_the_size_is_one(self) -> None:
         assert node_type(Node.of(stored(node("n-1")))) == "node/amd64-64c-252Gi"
 
@@ -451,6 +460,10 @@ class TestTheManager:
             "storage": 1024**4,
         }
 
+    def test_a_class_that_comes_is_a_capability(self) -> None:
+        (manager,) = of(DeploymentManager, World().put(stored(storage_class("fast"))).objects).values()
+        assert manager.capabilities["storageClasses"] == ["fast"]
+
     def test_without_nodes_it_has_no_capacity(self) -> None:
         world = World(stored(node("n-1")))
         (manager,) = of(DeploymentManager, world.remove(stored(node("n-1"))).objects).values()
@@ -484,7 +497,8 @@ class TestWhatMakesNoSense:
 
     def test_nothing_at_all_is_too(self) -> None:
         world = World()
-        for raw in (None, [], "x", 7):
+        nothing: tuple[Any, ...] = (None, [], "x", 7)
+        for raw in nothing:
             world.cluster.take("nodes", raw, 5, gone=False)
             world.cluster.take("nodes", raw, 5, gone=True)
         assert world.cluster.drain().skipped == 4

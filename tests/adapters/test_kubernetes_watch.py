@@ -97,7 +97,7 @@ def breaks(handler: Handler) -> None:
 
 
 def refuses(status: int, **headers: str) -> Callable[[Handler], None]:
-    return lambda handler: handler.json({"kind": "Status", "message": "no"}, status, **headers)
+    return lambda handler: handler.json({"kind": "Status", "message": "no"}, status, headers)
 
 
 @pytest.fixture
@@ -270,7 +270,7 @@ class TestTheEnd:
             await batches(adapter, 2)
 
     async def test_html_ends_it(self, serve: Serve) -> None:
-        page: Callable[[Handler], None] = lambda it: it.send(b"<html>", **{"Content-Type": "text/html"})  # noqa: E731
+        page: Callable[[Handler], None] = lambda it: it.send(b"<html>", headers={"Content-Type": "text/html"})  # noqa: E731
         with pytest.raises(Broken, match="text/html instead of JSON"):
             await batches(serve(Scripted(page)), 2)
 

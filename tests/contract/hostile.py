@@ -9,9 +9,10 @@ import socket
 import ssl
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import trustme
@@ -31,14 +32,14 @@ class Handler(BaseHTTPRequestHandler):
 
     do_POST = do_GET  # noqa: N815 - http.server's name for it
 
-    def json(self, value: Any, status: int = 200, **headers: str) -> None:
-        self.send(json.dumps(value).encode(), status, **{"Content-Type": "application/json", **headers})
+    def json(self, value: Any, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.send(json.dumps(value).encode(), status, {"Content-Type": "application/json", **headers})
 
-    def send(self, body: bytes, status: int = 200, **headers: str) -> None:
-        self.begin(status, **{"Content-Length": str(len(body)), **headers})
+    def send(self, body: bytes, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> None:
+        self.begin({"Content-Length": str(len(body)), **headers}, status)
         self.wfile.write(body)
 
-    def begin(self, status: int = 200, **headers: str) -> None:
+    def begin(self, headers: Mapping[str, str], status: int = 200) -> None:
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -46,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def stream(self) -> None:
         """Begins an answer of lines; `line` goes on, and returning ends it in order."""
-        self.begin(**{"Content-Type": "application/json", "Connection": "close"})
+        self.begin({"Content-Type": "application/json", "Connection": "close"})
         self.close_connection = True
 
     def line(self, value: Any) -> None:

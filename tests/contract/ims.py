@@ -284,13 +284,13 @@ class ImsContract:
         backend.add_pool("pool-a")
         backend.add_resource("resource-a")
         lists: dict[Key, InventoryObject] = {}
-        for kind, found in (
-            (DeploymentManager, adapter.deployment_managers()),
-            (ResourceType, adapter.types()),
-            (ResourcePool, adapter.pools()),
-            (Resource, adapter.resources()),
-        ):
-            objects = tuple(found)
+        found: dict[type[InventoryObject], tuple[InventoryObject, ...]] = {
+            DeploymentManager: tuple(adapter.deployment_managers()),
+            ResourceType: tuple(adapter.types()),
+            ResourcePool: tuple(adapter.pools()),
+            Resource: tuple(adapter.resources()),
+        }
+        for kind, objects in found.items():
             assert objects
             assert {type(thing) for thing in objects} == {kind}
             lists |= keyed(objects)

@@ -58,20 +58,20 @@ def nobody(handler: Handler) -> None:
 
 
 def drip(handler: Handler) -> None:
-    handler.begin(**{"Content-Type": "application/json", "Content-Length": "1000000"})
+    handler.begin({"Content-Type": "application/json", "Content-Length": "1000000"})
     while not handler.server.over.wait(0.1):
         handler.wfile.write(b" ")
         handler.wfile.flush()
 
 
 def half(handler: Handler) -> None:
-    handler.begin(**{"Content-Type": "application/json", "Content-Length": "1000"})
+    handler.begin({"Content-Type": "application/json", "Content-Length": "1000"})
     handler.wfile.write(b'{"gitVersion":')
     handler.close_connection = True
 
 
 def endless(handler: Handler) -> None:
-    handler.begin(**{"Content-Type": "application/json", "Connection": "close"})
+    handler.begin({"Content-Type": "application/json", "Connection": "close"})
     while not handler.server.over.is_set():
         handler.wfile.write(b" " * 1_000_000)
 
@@ -80,11 +80,13 @@ ANSWERS = {
     "nobody there": nobody,
     "a host that hangs": Handler.wait,
     "an answer that drips": drip,
-    "a page of HTML": lambda handler: handler.send(b"<html>SECRET</html>", **{"Content-Type": "text/html"}),
-    "no JSON": lambda handler: handler.send(b"{SECRET", **{"Content-Type": "application/json"}),
+    "a page of HTML": lambda handler: handler.send(
+        b"<html>SECRET</html>", headers={"Content-Type": "text/html"}
+    ),
+    "no JSON": lambda handler: handler.send(b"{SECRET", headers={"Content-Type": "application/json"}),
     "half an answer": half,
     "an answer without an end": endless,
-    "a compressed answer": lambda handler: handler.json({}, **{"Content-Encoding": "gzip"}),
-    "a redirect": lambda handler: handler.send(b"", 302, Location="https://127.0.0.1:1/SECRET"),
+    "a compressed answer": lambda handler: handler.json({}, headers={"Content-Encoding": "gzip"}),
+    "a redirect": lambda handler: handler.send(b"", 302, {"Location": "https://127.0.0.1:1/SECRET"}),
 }
 IDENTITIES = {"another host's certificate": "another.example.org"}

@@ -265,6 +265,8 @@ def test_the_script_takes_paths_from_where_it_is_called(place: Path, port: int) 
     command = [str(ROOT / "scripts/demo"), "--port", str(port), "--state", "state"]
     with demo(command, cwd=place, environment=settings) as running:
         assert running.said[-1] == f"ready http://127.0.0.1:{port}"
-        assert (place / "state/demo.json").exists()
+        told = json.loads((place / "state/demo.json").read_text())
+        cloud = get(f"{told['base_url']}/o2ims/v1/oCloudInfrastructure", told["tokens"]["alice"])
+        assert cloud["serviceUri"] == told["base_url"]  # no setting from outside had a say
         assert running.end() == 0
     assert processes_in(place) == []

@@ -87,3 +87,32 @@ def test_before_the_first_load_nothing_is_answered(world: World, call: Call) -> 
     Source.objects.all().delete()
     world.follow()
     assert call("alice", "/o2ims/v1/resourcePools").json() == {"items": []}
+
+
+def test_an_index_over_an_extension_follows_every_change(world: World, call: Call) -> None:
+    def found(value: str) -> list[str]:
+        answer = call(
+            "alice", "/o2ims/v1/resources", QUERY_STRING=f"filter=(eq,extensions/mock.rack,{value})"
+        )
+        return [item["name"] for item in answer.json()["items"]]
+
+    def racked(name: str, rack: object, version: str = "2") -> object:
+        return resource(name, version=version, extensions={"mock.rack": rack})
+
+    one = world.add(
+        "one", things=[pool(), racked("a", "r1"), racked("b", "r1"), racked("c", 7), racked("d", ["r1"])]
+    )
+    assert sorted(found("r1")) == ["a", "b", "d"]
+    assert (found("7"), found("7.0"), found("r2")) == (["c"], ["c"], [])
+    one.see(racked("a", "r2", "3"), racked("e", "r2", "3"), racked("c", {"r1": 1}, "3"))
+    one.lose(racked("b", "r1", "3"))
+    world.follow()
+    assert (found("r1"), sorted(found("r2")), found("7")) == (["d"], ["a", "e"], [])
+    for number in range(20):  # more places than are kept
+        assert (
+            call("alice", "/o2ims/v1/resources", QUERY_STRING=f"filter=(eq,extensions/x{number},1)").json()[
+                "items"
+            ]
+            == []
+        )
+    assert sorted(found("r2")) == ["a", "e"]

@@ -215,6 +215,11 @@ def test_what_is_no_selector_is_refused(asked: dict[str, Any], parameter: str, s
     assert says in caught.value.detail
 
 
+def test_the_limits_themselves_are_allowed() -> None:
+    assert fields(",".join(["tags"] * 100))["tags"] == ["a", "b"]
+    assert fields("extensions/" + "a" * 4085)["extensions"] == {}
+
+
 def test_a_selector_that_changes_nothing_is_plain() -> None:
     simple = (Attribute(name="name", key="name"), Attribute(name="tags", key="tags", array=True))
     assert selector(all_fields="", shape=simple).plain
