@@ -8,7 +8,7 @@ time limit.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -81,7 +81,7 @@ class ImsAdapter(ABC):
         yield from self.pools()
         yield from self.resources()
 
-    def watch(self, checkpoint: str) -> AsyncIterator[Batch]:  # noqa: ARG002
+    def watch(self, checkpoint: str) -> AsyncGenerator[Batch, None]:  # noqa: ARG002
         """First one full batch, then changes as they come, and an empty batch at least every 5 s while the
         backend answers.
 

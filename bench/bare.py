@@ -2,6 +2,7 @@
 ASGI as the gateway."""
 
 import sys
+from typing import Any
 
 import django
 import uvicorn
@@ -23,7 +24,5 @@ urlpatterns = [path("pools", view)]
 if __name__ == "__main__":
     settings.configure(ROOT_URLCONF=__name__, ALLOWED_HOSTS=["*"], SECRET_KEY="bench", MIDDLEWARE=[])
     django.setup()
-    uvicorn.run(
-        get_asgi_application(), port=int(sys.argv[1]), http="httptools", loop="uvloop", lifespan="off", ws="none", access_log=False,
-        log_level="error",
-    )  # fmt: skip
+    quiet: dict[str, Any] = {"lifespan": "off", "ws": "none", "access_log": False, "log_level": "error"}
+    uvicorn.run(get_asgi_application(), port=int(sys.argv[1]), http="httptools", loop="uvloop", **quiet)

@@ -57,7 +57,7 @@ class Floors:
 
     def _launch(self, name: str, url: str, command: list[str]) -> None:
         where = ["env", f"PYTHONPATH={ROOT}", "taskset", "-c", SERVER_CORE]
-        process = Process(name.split()[0], [*where, *command], den=self.den)
+        process = Process(name.partition(" ")[0], [*where, *command], den=self.den)
         process.start()
         process.wait_ready(lambda: _answers(url))
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
@@ -68,7 +68,7 @@ class Floors:
 def _answers(url: str) -> bool:
     try:
         with urllib.request.urlopen(url, timeout=1) as answer:
-            return answer.status == 200
+            return bool(answer.status == 200)
     except OSError:
         time.sleep(0.05)
         return False

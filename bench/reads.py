@@ -31,13 +31,15 @@ def cases(gateway: Gateway, size: int) -> list[Case]:
     types = gateway.get("root", "/o2ims/v1/resourceTypes").body["items"]
     large = next(item for item in types if item["extensions"]["mock.nativeId"] == "type-compute-large")
     one = gateway.get("root", "/o2ims/v1/resources?limit=1").body["items"][0]["resourceId"]
+    by_type = f"(eq,resourceTypeId,{large['resourceTypeId']})"
+    by_extension = "(eq,extensions/mock.nativeId,node-gpu-003)"
     paths = {
         "pool list": "resourcePools",
         "one resource": f"resources/{one}",
         "page of 100": "resources?limit=100",
         "page of 1,000": "resources?limit=1000",
-        "filter by type, page of 100": f"resources?filter={quote('(eq,resourceTypeId,' + large['resourceTypeId'] + ')')}",
-        "filter on an extension, 1 hit": f"resources?filter={quote('(eq,extensions/mock.nativeId,node-gpu-003)')}",
+        "filter by type, page of 100": f"resources?filter={quote(by_type)}",
+        "filter on an extension, 1 hit": f"resources?filter={quote(by_extension)}",
     }
     token = f"Authorization: Bearer {gateway.tokens['root']}"
     return [
@@ -60,7 +62,7 @@ def measure(
         table.loads(found, floors=len(floors.cases))
         named = {case.name: case for case in found}
         small, large = (named[f"page of 100, of {size:,}"].median(32).cpu for size in (1_000, 10_000))
-        table.add(Figure("page of 100: CPU of 10,000 / CPU of 1,000", large / small, "×", 1.5))
+        table.add(Figure("page of 100: CPU of 10,000 / CPU of 1,000", large / small, "times", 1.5))
         cost = named["filter on an extension, 1 hit, of 10,000"].median(1).cpu / 1000
         table.add(Figure("filter on an extension over 10,000, CPU", cost, "ms", 5))
         table.add(

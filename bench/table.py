@@ -10,6 +10,8 @@ from pathlib import Path
 
 from bench.load import Case
 
+_HOW = "One web process, token authentication; server and load on a core each; medians of interleaved runs."
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -70,8 +72,7 @@ class Table:
         head = [
             f"# {now:%Y-%m-%d %H:%M} UTC, commit {commit.strip()}",
             "",
-            f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}. One web process, token"
-            " authentication; server and load on a core each; medians of interleaved runs.",
+            f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}. {_HOW}",
             "",
             "| figure | measured | bound | |",
             "|---|---|---|---|",

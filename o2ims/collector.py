@@ -12,7 +12,7 @@ import asyncio
 import random
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -193,11 +193,11 @@ class Collector:
                     batches = await self._compare(adapter, record, batches)
                     compare_at = time.monotonic() + jittered(settings.COMPARE_INTERVAL)
         finally:
-            await _close(batches)
+            await batches.aclose()
 
     async def _compare(
-        self, adapter: ImsAdapter, record: Record, watched: AsyncIterator[Batch]
-    ) -> AsyncIterator[Batch]:
+        self, adapter: ImsAdapter, record: Record, watched: AsyncGenerator[Batch, None]
+    ) -> AsyncGenerator[Batch, None]:
         """Lists everything anew beside the running watch, lets that one catch up, and repairs what then
         still differs. Returns the new watch, which is followed from here on."""
         since = await in_thread(record.sequence)
@@ -210,14 +210,14 @@ class Collector:
                     await self._take(record, await asyncio.wait_for(anext(watched), left), since)
             repairs = await self._take(record, replace(listing, reason="compare"), since)
         except BaseException:
-            await _close(successor)
+            await successor.aclose()
             raise
         finally:
-            await _close(watched)
+            await watched.aclose()
         metrics.REPAIRS.labels(self._backend.name).inc(len(repairs))
         return successor
 
-    async def _next(self, batches: AsyncIterator[Batch]) -> Batch:
+    async def _next(self, batches: AsyncGenerator[Batch, None]) -> Batch:
         batch = await self._within(SILENCE_SECONDS, anext(batches))
         self._contact = True
         return batch
@@ -343,9 +343,3 @@ def check(backend: Backend) -> Metadata:
 def jittered(interval: timedelta) -> float:
     """About `interval`, in seconds, so that sources do not list in step."""
     return interval.total_seconds() * random.uniform(0.9, 1.1)  # noqa: S311 - not for secrets
-
-
-async def _close(batches: AsyncIterator[Batch]) -> None:
-    """Ends a watch, whether it is a generator in the middle or one that has failed already."""
-    if isinstance(batches, AsyncGenerator):
-        await batches.aclose()

@@ -1,7 +1,8 @@
 """One source's objects in memory, ready to be answered: encoded, indexed by id, pool and tenant.
 
 One thread writes, any number read, without a lock but for columns: entries are replaced, never changed, and
-a reader takes a slice of an index (one atomic step) and then looks each id up, leaving out what has gone since.
+a reader takes a slice of an index (one atomic step) and then looks each id up, leaving out what has gone
+since.
 """
 
 import threading

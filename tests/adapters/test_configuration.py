@@ -70,7 +70,7 @@ def test_a_good_file_says_everything() -> None:
             "two adapters",
         ),
         (
-            "adapters:\n  - {name: one, type: mock, default: true}\n  - {name: two, type: mock, default: true}\n",
+            "adapters:\n  - {name: a, type: mock, default: true}\n  - {name: b, type: mock, default: true}\n",
             3,
             "default",
         ),

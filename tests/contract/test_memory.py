@@ -1,14 +1,15 @@
 """The backend in memory passes the contract: so it may stand for a real one in other tests."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from adapters.base import ImsAdapter, Options
+from adapters.base import Options
 from adapters.ims.memory import Adapter
 from adapters.types import Resource, ResourcePool
-from tests.contract.ims import Backend, ImsContract, Make
+from tests.contract.ims import Backend, ImsContract, Make, WatchedImsContract
 
 
 class Sample(Backend):
@@ -39,8 +40,8 @@ class Sample(Backend):
     def remove_resource(self, native_id: str) -> None:
         self.adapter.delete_resource(native_id)
 
-    def stir(self, native_id: str) -> None:  # noqa: ARG002
-        pytest.skip("in memory nothing happens by itself")
+    def stir(self, native_id: str) -> None:
+        self.adapter._put(self._resource(native_id))
 
     def _resource(self, native_id: str) -> Resource:
         (found,) = (resource for resource in self.adapter.resources() if resource.native_id == native_id)
@@ -51,29 +52,37 @@ def config(path: Path) -> dict[str, object]:
     return {"path": str(path), "live": 0, "objects": 12}
 
 
-class TestMemory(ImsContract):
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "mock.sqlite"
+
+
+@pytest.fixture
+def kept(path: Path) -> Iterator[Sample]:
+    sample = Sample(path)
+    yield sample
+    sample.adapter.close()
+
+
+def maker(config: dict[str, object]) -> Make:
+    return lambda: Adapter(Options(name="mock", key="mock", config=config))
+
+
+class TestMemory(WatchedImsContract):
     @pytest.fixture
-    def path(self, tmp_path: Path) -> Path:
-        return tmp_path / "mock.sqlite"
+    def backend(self, kept: Sample) -> Backend:
+        return kept
 
     @pytest.fixture
     def make(self, path: Path) -> Make:
-        def make() -> ImsAdapter:
-            return Adapter(Options(name="mock", key="mock", config=config(path)))
+        return maker(config(path))
 
-        return make
 
+class TestMemoryThatIsPolled(ImsContract):
     @pytest.fixture
-    def backend(self, path: Path) -> object:
-        sample = Sample(path)
-        yield sample
-        sample.adapter.close()
+    def backend(self, kept: Sample) -> Backend:
+        return kept
 
-
-class TestMemoryThatIsPolled(TestMemory):
     @pytest.fixture
     def make(self, path: Path) -> Make:
-        def make() -> ImsAdapter:
-            return Adapter(Options(name="mock", key="mock", config={**config(path), "poll": "1s"}))
-
-        return make
+        return maker({**config(path), "poll": "1s"})

@@ -66,7 +66,8 @@ def test_each_request_is_one_line_of_json_with_who_and_what(served: Gateway) -> 
     served.get(
         "alice",
         f"{PATH}?filter=(eq,name,x)",
-        **{"X-Request-Id": "find-me", "traceparent": f"00-{'c' * 32}-{'d' * 16}-00"},
+        X_Request_Id="find-me",
+        traceparent=f"00-{'c' * 32}-{'d' * 16}-00",
     )
     lines = [json.loads(line) for line in served.both.log.read_text().splitlines() if "find-me" in line]
     (line,) = [line for line in lines if line["event"] == "request"]

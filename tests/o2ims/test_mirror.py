@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from adapters.types import Kind
+from adapters.types import Kind, Resource
 from o2ims.mirror import Mirror, mirror
 from o2ims.models import Change, Item, Source
 from tests.world import World, pool, resource, small
@@ -96,7 +96,7 @@ def test_an_index_over_an_extension_follows_every_change(world: World, call: Cal
         )
         return [item["name"] for item in answer.json()["items"]]
 
-    def racked(name: str, rack: object, version: str = "2") -> object:
+    def racked(name: str, rack: object, version: str = "2") -> Resource:
         return resource(name, version=version, extensions={"mock.rack": rack})
 
     one = world.add(

@@ -5,7 +5,7 @@ import asyncio
 import sqlite3
 import threading
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import asdict, replace
 from typing import Any, TypeVar
 
@@ -91,17 +91,20 @@ class Adapter(ImsAdapter):
             self._tick_if_due()
         return super().everything()
 
-    async def watch(self, checkpoint: str) -> AsyncIterator[Batch]:  # noqa: ARG002
+    async def watch(self, checkpoint: str) -> AsyncGenerator[Batch, None]:  # noqa: ARG002
         """The list, then the log of changes; whoever watches makes it tick."""
         if Ability.REAL_TIME_EVENTS not in self.metadata().can:
             super().watch("")
         position = self._position()
-        yield Batch(objects=tuple(self.everything()), full=True, reason="start", checkpoint=str(position))
+        objects = tuple(self.everything())
+        told = {(KINDS[type(thing)], thing.native_id): replace(thing, version="") for thing in objects}
+        yield Batch(objects=objects, full=True, reason="start", checkpoint=str(position))
         quiet_since = time.monotonic()
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
             self._tick_if_due()
             batch, position = self._since(position)
+            batch = _news(batch, told)
             if batch.objects or batch.gone or time.monotonic() - quiet_since > _HEARTBEAT_SECONDS:
                 quiet_since = time.monotonic()
                 yield batch
@@ -270,6 +273,16 @@ class Adapter(ImsAdapter):
         )
         position = max([position, *(version for _, _, version, _ in changed)])
         return Batch(objects=objects, gone=gone, checkpoint=str(position)), position
+
+
+def _news(batch: Batch, told: dict[tuple[Kind, str], InventoryObject]) -> Batch:
+    """What of `batch` differs from what was told before, which is brought up to date: a rewrite of the same
+    is nothing, and so is what came and went between two looks."""
+    now = {(KINDS[type(thing)], thing.native_id): replace(thing, version="") for thing in batch.objects}
+    objects = tuple(t for t in batch.objects if told.get(k := (KINDS[type(t)], t.native_id)) != now[k])
+    gone = tuple(end for end in batch.gone if told.pop((end.kind, end.native_id), None) is not None)
+    told.update(now)
+    return replace(batch, objects=objects, gone=gone)
 
 
 def _decode(cls: type[_Object], body: bytes) -> _Object:
