@@ -15,7 +15,6 @@ DEBUG = False
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 DOCS_PUBLIC = env.flag("DOCS_PUBLIC")
 EXTERNAL_URL = env.text("EXTERNAL_URL", "")  # {apiRoot} in answers; empty: where the request came in
-ORAN_OFFERED_VERSIONS = env.names("ORAN_OFFERED_VERSIONS", "v1")
 
 # --- where things lie
 # --------------------------------------------------------------------------------------------

@@ -134,7 +134,7 @@ class Watching:
         except BackendError as error:
             self._batches.put_nowait(error)
         finally:
-            await batches.aclose()  # type: ignore[attr-defined]  # a generator, as every adapter's is
+            await batches.aclose()
 
     async def any(self, seconds: float = 10.0) -> Batch:
         """The next batch, an empty one too; the watch's error is raised."""
