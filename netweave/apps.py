@@ -8,3 +8,7 @@ class NetweaveConfig(AppConfig):
 
     name = "netweave"
     verbose_name = "Overview"
+
+    def ready(self) -> None:
+        """Registers the checks."""
+        from netweave import checks  # noqa: F401, PLC0415 - Django's way: importing registers

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from django.contrib.auth.views import redirect_to_login
+from django.urls import reverse
 from drf_spectacular.views import SpectacularSwaggerSplitView
+from rest_framework.exceptions import PermissionDenied
 
 from o2ims import openapi
 
@@ -11,6 +14,12 @@ class Swagger(SpectacularSwaggerSplitView):
     """Swagger UI without an inline script or style, and without a foreign address."""
 
     template_name = "swagger.html"
+
+    def handle_exception(self, exc: Exception) -> Any:
+        """Who may not read it yet is led to the login, and from there back."""
+        if isinstance(exc, PermissionDenied):
+            return redirect_to_login(self.request.get_full_path(), reverse("admin:login"))
+        return super().handle_exception(exc)
 
 
 def complete(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:  # noqa: ARG001, FBT001

@@ -21,13 +21,15 @@ PATHS = frozenset({"/livez", "/readyz"})
 
 
 def readiness() -> tuple[int, dict[str, Any]]:
-    """The status and body of `/readyz`: 200 once the inventory is loaded and until the process is asked to
-    stop.
+    """The status and body of `/readyz`: 200 once the inventory is loaded (a worker has none) and until we
+    are to stop.
 
     A dependency that is away degrades what is answered, and says so; it does not take the process out of
     service: reads go on.
     """
-    loaded = mirror.ready and (_all_listed() or time.monotonic() - _STARTED > PATIENCE_SECONDS)
+    loaded = not runtime.web or (
+        mirror.ready and (_all_listed() or time.monotonic() - _STARTED > PATIENCE_SECONDS)
+    )
     checks = {"inventory": "loaded" if loaded else "loading", "database": runtime.database}
     if runtime.stopping:
         return 503, {"status": "stopping", "checks": checks}

@@ -11,7 +11,7 @@ import os
 import socket
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 
 import structlog
@@ -30,6 +30,8 @@ from tenancy.principals import principals
 
 log = structlog.get_logger()
 
+Loop = Callable[[], Awaitable[None]]
+
 FOLLOW_SECONDS = 1.0
 TIDY_SECONDS = 60.0
 NOTE_SECONDS = 30.0
@@ -41,29 +43,33 @@ class Runtime:
 
     def __init__(self) -> None:
         self.stopping = False
+        self.web = False
         self.database = "unknown"
         self._wake = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[Loop, asyncio.Task[None]] = {}
         self._noted = time.monotonic()
 
     def start(self, *, web: bool, worker: bool) -> None:
         """Starts what a web process, a worker, or both in one need. Needs a running event loop."""
-        loops: list[Callable[[], Awaitable[None]]] = []
+        self.web = web
+        loops: list[Loop] = []
         if web:
             loops += [self._follow, self._listen]
         if worker:
             loops += [self._collect, self._tidy]
         self._wake = asyncio.Event()
-        self._tasks = [asyncio.create_task(self._supervise(loop), name=loop.__name__) for loop in loops]
+        self._tasks = {loop: asyncio.create_task(self._supervise(loop), name=loop.__name__) for loop in loops}
+
+    async def stop_collecting(self) -> None:
+        """Lets go of every source, so that another worker can have it at once."""
+        await _end([self._tasks[loop] for loop in (self._collect, self._tidy) if loop in self._tasks])
 
     async def stop(self) -> None:
-        """Ends them, in order: leases are released before it returns."""
+        """Ends everything."""
         self.stopping = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _end(self._tasks.values())
 
-    async def _supervise(self, loop: Callable[[], Awaitable[None]]) -> None:
+    async def _supervise(self, loop: Loop) -> None:
         while True:
             try:
                 await loop()
@@ -130,9 +136,7 @@ class Runtime:
                     await asyncio.sleep(RECONFIGURE_SECONDS)
                     await in_thread(gateway.refresh)
             finally:
-                for task in collectors:
-                    task.cancel()
-                await asyncio.gather(*collectors, return_exceptions=True)
+                await _end(collectors)
 
     async def _tidy(self) -> None:
         while True:
@@ -141,6 +145,13 @@ class Runtime:
             except (DatabaseError, PoolTimeout) as error:
                 log.warning("tidying_failed", error=type(error).__name__)
             await asyncio.sleep(TIDY_SECONDS)
+
+
+async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 runtime = Runtime()

@@ -1,6 +1,7 @@
 """The servers of one process: the API on P, operations on P + 2, and an orderly end.
 
-SIGTERM or Ctrl-C: not ready at once, requests in flight are finished, leases and claims are released, exit 0.
+SIGTERM or Ctrl-C: leases are released and `/readyz` says no at once, calls are taken for `DRAIN` more,
+those in flight are finished, exit 0.
 """
 
 import asyncio
@@ -12,10 +13,13 @@ from collections.abc import Callable, Iterator
 import structlog
 import uvicorn
 import uvloop
+from django.conf import settings
 from django.core.management.base import CommandError
 
+from adapters.configuration import ConfigurationError
 from netweave import health
 from netweave.runtime import runtime
+from o2ims.gateway import gateway
 
 log = structlog.get_logger()
 
@@ -44,6 +48,14 @@ def bind(host: str, port: int) -> socket.socket:
         raise CommandError(f"cannot listen on {host}:{port}: {error.strerror}", returncode=2) from error
     listener.set_inheritable(True)
     return listener
+
+
+def check_configuration() -> None:
+    """Stops a start with a configuration that cannot be used. Raises `CommandError` that names the line."""
+    try:
+        gateway.current()
+    except ConfigurationError as error:
+        raise CommandError(str(error), returncode=2) from error
 
 
 def run(
@@ -83,7 +95,10 @@ async def _run(
             ready()
     await stop.wait()
     log.info("stopping")
+    await runtime.stop_collecting()
     runtime.stopping = True
+    if web:  # whoever balances the load needs a moment to notice that we are not ready
+        await asyncio.sleep(settings.DRAIN.total_seconds())
     for server, _ in servers:
         server.should_exit = True
     await asyncio.gather(*serving, return_exceptions=True)

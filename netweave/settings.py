@@ -60,6 +60,7 @@ CHANGE_RETENTION = env.duration("CHANGE_RETENTION", "7d")
 TOMBSTONE_RETENTION = env.duration("TOMBSTONE_RETENTION", "1h")
 COMPARE_INTERVAL = env.duration("COMPARE_INTERVAL", "10m")
 HOLD_DELAY = env.duration("HOLD_DELAY", "30s")
+DRAIN = env.duration("DRAIN", "5s")
 PRINCIPALS_OFFLINE = env.duration("PRINCIPALS_OFFLINE", "10m")
 
 # --- Django

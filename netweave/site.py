@@ -1,7 +1,10 @@
 """The admin site: Django's own, with our name on it."""
 
+from typing import Any
+
 from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
+from django.http import HttpRequest
 
 
 class NetweaveAdminConfig(AdminConfig):
@@ -16,4 +19,12 @@ class NetweaveSite(AdminSite):
     site_header = "netweave"
     site_title = "netweave"
     index_title = "Overview"
-    site_url = "/docs/"
+    site_url = None  # the link to the API's documentation is in templates/admin/base_site.html
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """In the order the pages are registered, who before what, and not in the alphabet's."""
+        order = list(self._registry)
+        apps = super().get_app_list(request, app_label)
+        for app in apps:
+            app["models"].sort(key=lambda page: order.index(page["model"]))
+        return sorted(apps, key=lambda app: order.index(app["models"][0]["model"]))

@@ -135,7 +135,7 @@ class Collector:
                 again_in = settings.HOLD_DELAY.total_seconds()
             except (BackendError, DatabaseError) as error:
                 await self._say(lease, Source.State.DOWN, error)
-                again_in = self._next_backoff(started)
+                again_in = max(self._next_backoff(started), getattr(error, "retry_after", None) or 0.0)
             except (Lost, Fenced):
                 raise
             except Exception as error:  # the outer loop: a bug in one adapter must not end the others' work

@@ -16,6 +16,7 @@ SKIPPED = Counter("netweave_skipped", "Objects that could not be mapped.", ["sou
 FOREIGN = Counter(
     "netweave_foreign_dropped", "Objects of another tenant dropped by the second check. Must stay 0."
 )
+DUPLICATES = Gauge("netweave_duplicate_ids", "Ids that more than one source has.")
 MIRROR_AGE = Gauge(
     "netweave_mirror_age_seconds", "Since this process's mirror last caught up with the change log."
 )

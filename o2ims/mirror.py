@@ -61,6 +61,8 @@ class Mirror:
                     shelf = self._load(row["id"], facts)
             present.append(shelf)
             self._measure(shelf)
+        if present != list(self.shelves):
+            _tell_duplicates(present)
         self.shelves = tuple(present)
         self._caught_up = started
         self.ready = True
@@ -149,6 +151,19 @@ class Mirror:
 def fresh(facts: Facts) -> bool:
     """Whether what we have of a source is what it has now."""
     return facts.state == Source.State.UP and facts.silent is not None and facts.silent < facts.fresh_seconds
+
+
+def _tell_duplicates(shelves: list[Shelf]) -> None:
+    """An id in two sources is one thing served twice: somebody has configured a backend under two keys."""
+    seen: set[str] = set()
+    twice: set[str] = set()
+    for shelf in shelves:
+        mine = {id_ for entries in shelf.entries.values() for id_ in entries}
+        if seen & mine:
+            log.warning("duplicate_ids", source=shelf.facts.name, count=len(seen & mine))
+        twice |= seen & mine
+        seen |= mine
+    metrics.DUPLICATES.set(len(twice))
 
 
 mirror = Mirror()

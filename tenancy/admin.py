@@ -7,9 +7,12 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
 
 from tenancy.models import Tenant, Token, User
 from tenancy.readonly import ReadOnlyAdmin
+from tenancy.times import exactly
 
 admin.site.unregister(Group)
 
@@ -18,15 +21,18 @@ admin.site.unregister(Group)
 class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Tenants. One with people or objects is not deleted here."""
 
-    list_display = ["id", "name", "status", "people", "created_at"]
+    list_display = ["id", "name", "status", "people", "created"]
     list_filter = ["status"]
     search_fields = ["id", "name"]
     search_help_text = "id or name"
-    readonly_fields = ["created_at", "updated_at"]
+    when_empty = "Everything is the platform's until a tenant is added."
+    created = exactly("created_at", "created")
+    updated = exactly("updated_at", "updated")
+    fields = ["id", "name", "description", "status", "contact_email", "created", "updated"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:  # noqa: ARG002
         """The id is what objects are labelled with: it never changes."""
-        return ["id", "created_at", "updated_at"] if obj else ["created_at", "updated_at"]
+        return ["id", "created", "updated"] if obj else ["created", "updated"]
 
     @admin.display(description="people")
     def people(self, tenant: Tenant) -> int:
@@ -43,16 +49,18 @@ class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     """People and machines."""
 
-    list_display = ["username", "tenant", "is_active", "is_staff", "last_login"]
+    list_display = ["username", "tenant_word", "is_active", "is_staff", "signed_in"]
     list_filter = ["tenant", "is_active", "is_staff"]
     list_select_related = ["tenant"]
     search_fields = ["username", "email"]
     search_help_text = "login name or e-mail"
     filter_horizontal = ["user_permissions"]
+    signed_in = exactly("last_login", "last signed in", never="never")
+    joined = exactly("date_joined", "added")
     fieldsets = [
         (None, {"fields": ["username", "password", "tenant", "email"]}),
         ("Admin site", {"fields": ["is_active", "is_staff", "is_superuser", "user_permissions"]}),
-        ("Times", {"fields": ["last_login", "date_joined"]}),
+        ("Times", {"fields": ["signed_in", "joined"]}),
     ]
     add_fieldsets = [
         (
@@ -63,8 +71,13 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
             },
         )
     ]
-    readonly_fields = ["last_login", "date_joined"]
+    readonly_fields = ["signed_in", "joined"]
     actions = ["issue_token"]
+
+    @admin.display(description="tenant", ordering="tenant")
+    def tenant_word(self, user: User) -> str:
+        """Whose people they are."""
+        return user.tenant_id or "the platform"
 
     @admin.action(description="Issue a token (shown once)", permissions=["add"])
     def issue_token(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
@@ -83,12 +96,27 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
 class TokenAdmin(ReadOnlyAdmin):
     """Tokens: what is known of them. They are issued on the user's page and revoked here."""
 
-    list_display = ["prefix", "user", "name", "created_at", "expires_at", "last_used_at", "revoked_at"]
+    list_display = ["prefix", "user", "name", "state_word", "created", "expires", "used"]
     list_filter = ["user__tenant"]
     list_select_related = ["user"]
     search_fields = ["prefix", "user__username", "name"]
-    fields = ["prefix", "user", "name", "created_at", "expires_at", "last_used_at", "revoked_at"]
+    search_help_text = "prefix, user or name"
+    when_empty = "None has been issued yet: choose users in their list, and the action there."
+    created = exactly("created_at", "created")
+    expires = exactly("expires_at", "expires", never="never")
+    used = exactly("last_used_at", "last used", never="never")
+    revoked = exactly("revoked_at", "revoked")
+    fields = ["prefix", "user", "name", "state_word", "created", "expires", "used", "revoked"]
     actions = ["revoke"]
+
+    @admin.display(description="state")
+    def state_word(self, token: Token) -> str:
+        """A word, a shape and a colour."""
+        if token.revoked_at:
+            return format_html('<span class="state state-down">{} revoked</span>', "✕")
+        if token.expires_at and token.expires_at <= timezone.now():
+            return format_html('<span class="state state-retired">{} expired</span>', "□")
+        return format_html('<span class="state state-up">{} valid</span>', "●")
 
     @admin.action(description="Revoke for good", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:

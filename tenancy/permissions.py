@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.contrib.auth import get_user
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -23,7 +24,11 @@ class Identified(BasePermission):
 class MayReadDocs(BasePermission):
     """Everyone where `DOCS_PUBLIC` is set, else people who are signed in to the admin site."""
 
+    message = "Sign in at /admin/ first: the documentation is not public here."
+
     def has_permission(self, request: Request, view: "APIView") -> bool:  # noqa: ARG002
         """Whether the caller may read the documentation."""
-        person = getattr(request._request, "user", None)
-        return settings.DOCS_PUBLIC or bool(person and person.is_active and person.is_staff)
+        if settings.DOCS_PUBLIC:
+            return True
+        person = get_user(request._request)  # of the session: DRF has overwritten the request's own
+        return person.is_active and person.is_staff

@@ -52,6 +52,7 @@ class Gateway:
             "GATEWAY_CONFIG": str(self._configuration),
             "ALLOW_PLAIN_HTTP": "1",
             "DOCS_PUBLIC": "1",
+            "DRAIN": "0s",
             "PYTHONWARNINGS": "error",
             **settings,
         }
@@ -83,9 +84,12 @@ class Gateway:
         text = yaml.safe_dump({"oCloud": {"id": "ocloud-test", "name": "Test"}, "adapters": list(adapters)})
         self._configuration.write_text(text)
 
-    def manage(self, *words: str, status: int = 0) -> str:
-        """Runs a management command; its standard output, and its error where it fails as told."""
-        done = subprocess.run(self._command(*words), capture_output=True, text=True, timeout=60, check=False)
+    def manage(self, *words: str, status: int = 0, given: str = "") -> str:
+        """Runs a management command, with `given` on its standard input; its standard output, and its error
+        where it fails as told."""
+        done = subprocess.run(
+            self._command(*words), input=given, capture_output=True, text=True, timeout=60, check=False
+        )
         assert done.returncode == status, f"{words} ended with {done.returncode}: {done.stdout}{done.stderr}"
         return done.stdout if status == 0 else done.stdout + done.stderr
 

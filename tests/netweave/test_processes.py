@@ -128,6 +128,42 @@ def test_a_configuration_that_changes_is_followed_and_a_bad_one_refused(gateway:
     gateway.until(lambda: count(gateway) == 3, what="one source retired")
 
 
+def test_sigterm_is_an_orderly_end(gateway: Gateway) -> None:
+    gateway.environment["DRAIN"] = "3s"
+    gateway.both.command[:] = gateway._command("serve", "--with-worker", "--port", str(gateway.port))
+    gateway.configure(SAMPLE)
+    gateway.start(gateway.both, gateway.worker)
+    ops = gateway.ops_port
+    gateway.until(lambda: gateway.get("", "/readyz", port=ops).status == 200, what="the worker")
+    gateway.both.send(signal.SIGTERM)
+    gateway.until(lambda: gateway.get("", "/readyz").status == 503, what="not ready")
+    assert gateway.get("", "/livez").status == 200
+    assert count(gateway) == 3
+    gateway.until(lambda: not gateway.both.alive, what="the end")
+    assert gateway.both._child is not None
+    assert gateway.both._child.returncode == 0
+    gateway.until(
+        lambda: gateway.metric('netweave_source_up{source="sample"}', port=gateway.ops_port) == 1,
+        what="taken over",
+    )
+
+
+def test_a_bad_configuration_stops_the_start_with_its_line(gateway: Gateway) -> None:
+    gateway.configure(SAMPLE)
+    (gateway.den.path / "gateway.yaml").write_text("adapters: 7\n")
+    for words in (("serve", "--port", str(gateway.port)), ("worker", "--ops-port", str(gateway.ops_port))):
+        assert "gateway.yaml:1: adapters must be a list" in gateway.manage(*words, status=2)
+
+
+def test_one_login_for_both_is_told(gateway: Gateway) -> None:
+    assert "netweave.W001" not in gateway.manage("check", "--deploy")
+    gateway.environment["DATABASE_URL"] = gateway.environment["MIGRATE_DATABASE_URL"]
+    done = subprocess.run(
+        gateway._command("check", "--deploy"), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert "netweave.W001" in done.stderr
+
+
 def test_a_busy_port_is_one_clear_line(gateway: Gateway) -> None:
     gateway.configure(SAMPLE)
     with socket.socket() as taken:

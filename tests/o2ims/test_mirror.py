@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from adapters.types import Kind, Resource
+from o2ims import metrics
 from o2ims.mirror import Mirror, mirror
 from o2ims.models import Change, Item, Source
 from tests.world import World, pool, resource, small
@@ -116,3 +117,11 @@ def test_an_index_over_an_extension_follows_every_change(world: World, call: Cal
             == []
         )
     assert sorted(found("r2")) == ["a", "e"]
+
+
+def test_an_id_in_two_sources_is_counted(world: World) -> None:
+    native = "7c9e6679-7425-40de-944b-e07fc1f90ae7"
+    world.add("one", things=[pool(native)])
+    assert metrics.DUPLICATES._value.get() == 0
+    world.add("two", things=[pool(native), pool("other")])
+    assert metrics.DUPLICATES._value.get() == 1

@@ -21,6 +21,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Serves until SIGTERM or Ctrl-C."""
         host, port = options["host"], options["port"]
+        serving.check_configuration()
         api = serving.bind(host, port)
         operations = serving.bind(host, port + 2)
 

@@ -20,4 +20,5 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Works until SIGTERM or Ctrl-C."""
         operations = serving.bind(options["host"], options["ops_port"])
+        serving.check_configuration()
         serving.run(api=None, operations=operations, web=False, worker=True)

@@ -1,0 +1,32 @@
+"""Times on admin pages: exact and in UTC, or relative with the exact time on hover."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from django.contrib import admin
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.timesince import timesince
+
+
+def exactly(field: str, words: str, *, never: str = "-") -> Callable[[Any, Any], str]:
+    """A column or field of an admin page: the time `field` of its row in UTC, or `never` without one."""
+
+    @admin.display(description=f"{words} (UTC)", ordering=field)
+    def shown(_page: Any, row: Any) -> str:
+        at = getattr(row, field)
+        return format_html('<time datetime="{}">{}</time>', at.isoformat(), _digits(at)) if at else never
+
+    return shown
+
+
+def ago(at: datetime) -> str:
+    """How long ago `at` was."""
+    seconds = int((timezone.now() - at).total_seconds())
+    since = f"{max(seconds, 0)} seconds" if seconds < 60 else timesince(at)
+    return format_html('<time datetime="{}" title="{} UTC">{} ago</time>', at.isoformat(), _digits(at), since)
+
+
+def _digits(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
