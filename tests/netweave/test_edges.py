@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from typing import Any
 
 import pytest
 
@@ -69,8 +70,13 @@ def test_each_request_is_one_line_of_json_with_who_and_what(served: Gateway) -> 
         X_Request_Id="find-me",
         traceparent=f"00-{'c' * 32}-{'d' * 16}-00",
     )
-    lines = [json.loads(line) for line in served.both.log.read_text().splitlines() if "find-me" in line]
-    (line,) = [line for line in lines if line["event"] == "request"]
+
+    def told() -> list[dict[str, Any]]:
+        lines = [json.loads(line) for line in served.both.log.read_text().splitlines() if "find-me" in line]
+        return [line for line in lines if line["event"] == "request"]
+
+    served.until(told, what="the line in the log")
+    (line,) = told()
     assert (line["user"], line["tenant"], line["status"], line["path"]) == ("alice@acme", "acme", 200, PATH)
     assert line["traceparent"].startswith(f"00-{'c' * 32}")
 

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import pwd
+import shutil
 import signal
 import socket
 import stat
@@ -48,12 +49,29 @@ class Running:
         return self.process.wait(timeout=30)
 
 
+@pytest.fixture
+def code(place: Path) -> str:
+    """The PYTHONPATH of code that nobody may read: our own, or where it lies in somebody's home, a copy."""
+    site = Path(psycopg.__file__).parent.parent
+    if all(
+        subprocess.run([*AS_NOBODY, "test", "-r", path], check=False).returncode == 0 for path in (ROOT, site)
+    ):
+        return str(ROOT)
+    for package in ("netweave", "tests"):
+        shutil.copytree(
+            ROOT / package, place / "code" / package, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    if subprocess.run(["cp", "-al", site, place / "site"], check=False, capture_output=True).returncode:
+        subprocess.run(["cp", "-a", site, place / "site"], check=True)  # another file system: no hard links
+    return f"{place}/code:{place}/site"
+
+
 @contextmanager
-def running(state: Path, *, prefix: list[str] | None = None) -> Iterator[Running]:
+def running(state: Path, *, prefix: list[str] | None = None, code: str = str(ROOT)) -> Iterator[Running]:
     command = [*(prefix or []), sys.executable, "-m", "tests.netweave.embedded_process", str(state)]
     environment = {
         **os.environ,
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": code,
         "PYTHONDONTWRITEBYTECODE": "1",
         "DATABASE_URL_FILE": "/none",
     }
@@ -283,19 +301,19 @@ def test_root_lends_the_servers_somebody_else(state: Path) -> None:
 
 
 @AS_ROOT
-def test_an_unprivileged_user_runs_them_alone(place: Path, state: Path) -> None:
+def test_an_unprivileged_user_runs_them_alone(place: Path, state: Path, code: str) -> None:
     nobody = pwd.getpwnam("nobody")
     home = place / "home"
     home.mkdir(mode=0o700)
     os.chown(home, nobody.pw_uid, nobody.pw_gid)
     own = home / "state"
-    with running(own, prefix=AS_NOBODY) as first:
+    with running(own, prefix=AS_NOBODY, code=code) as first:
         write(first.urls)
         assert own.stat().st_uid == nobody.pw_uid
         assert stat.S_IMODE(own.stat().st_mode) == 0o700
         first.end(signal.SIGTERM)
     assert processes_in(own) == []
-    with running(own, prefix=AS_NOBODY) as second:
+    with running(own, prefix=AS_NOBODY, code=code) as second:
         assert (rows(second.urls), counter(second.urls)) == (1, 1)
         second.end(signal.SIGTERM)
     assert everything_is_down(second.urls)
