@@ -51,7 +51,7 @@ class Runtime:
 
     def start(self, *, web: bool, worker: bool) -> None:
         """Starts what a web process, a worker, or both in one need. Needs a running event loop."""
-        self.web = web
+        self.web = principals.attended = web
         loops: list[Loop] = []
         if web:
             loops += [self._follow, self._listen]
@@ -89,8 +89,8 @@ class Runtime:
             self._wake.clear()
 
     def _follow_once(self) -> None:
-        mirror.follow()
         principals.follow()
+        mirror.follow()
         gateway.refresh()
         if time.monotonic() - self._noted > NOTE_SECONDS:
             self._noted = time.monotonic()

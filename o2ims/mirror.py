@@ -5,6 +5,7 @@ Reads never wait for a backend or the database. `follow` runs once a second and 
 whose log has a gap (pruned behind us) or whose generation rose is loaded again as a whole.
 """
 
+import threading
 import time
 import uuid
 from typing import Any
@@ -23,6 +24,7 @@ from o2ims.shelf import Entry, Facts, Shelf
 log = structlog.get_logger()
 
 BATCH = 2000
+AWAY_SECONDS = 4.0
 FRESH_SECONDS = 20.0  # of this mirror itself
 _ITEMS = """
     SELECT s.last_sequence, i.kind, i.tenant, i.body::text
@@ -38,6 +40,7 @@ class Mirror:
         self.shelves: tuple[Shelf, ...] = ()
         self.ready = False
         self._caught_up = time.monotonic()
+        self._following = threading.Lock()
 
     @property
     def age(self) -> float:
@@ -45,8 +48,14 @@ class Mirror:
         return time.monotonic() - self._caught_up
 
     def follow(self) -> None:
-        """Brings the mirror up to the log's end. Raises the database's errors, and is then as it was, or
-        newer."""
+        """Brings the mirror up to the log's end. Raises the database's errors, and is then as it was, or newer.
+
+        One thread at a time: the follower's, or a request's that missed something.
+        """
+        with self._following:
+            self._follow()
+
+    def _follow(self) -> None:
         started = time.monotonic()
         shelves = {shelf.source_id: shelf for shelf in self.shelves}
         present: list[Shelf] = []
@@ -68,8 +77,12 @@ class Mirror:
         self.ready = True
 
     def look_up(self, kind: Kind, id_: str) -> None:
-        """One indexed look at the table for an object this mirror does not have: another process may know
-        it already."""
+        """One indexed look at the table for an object that is not here: another process may know it already.
+
+        Not while the database is away: nobody should wait for that to be found out once more.
+        """
+        if self.age > AWAY_SECONDS:
+            return
         mine = {shelf.source_id: shelf for shelf in self.shelves}
         rows = Item.objects.filter(kind=kind, object_id=uuid.UUID(id_), deleted_at__isnull=True)
         if rows.filter(source_id__in=list(mine)).exists():

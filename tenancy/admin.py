@@ -9,12 +9,22 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from tenancy.models import Tenant, Token, User
 from tenancy.readonly import ReadOnlyAdmin
 from tenancy.times import exactly
 
 admin.site.unregister(Group)
+_PLATFORM = SafeString("the platform")  # as Django types a filter's word for nothing
+
+
+class TenantFilter(admin.RelatedFieldListFilter):
+    """Tenants; who is of none is the platform's."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.empty_value_display = _PLATFORM
 
 
 @admin.register(Tenant)
@@ -50,7 +60,7 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     """People and machines."""
 
     list_display = ["username", "tenant_word", "is_active", "is_staff", "signed_in"]
-    list_filter = ["tenant", "is_active", "is_staff"]
+    list_filter = [("tenant", TenantFilter), "is_active", "is_staff"]
     list_select_related = ["tenant"]
     search_fields = ["username", "email"]
     search_help_text = "login name or e-mail"
@@ -77,7 +87,7 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     @admin.display(description="tenant", ordering="tenant")
     def tenant_word(self, user: User) -> str:
         """Whose people they are."""
-        return user.tenant_id or "the platform"
+        return user.tenant_id or _PLATFORM
 
     @admin.action(description="Issue a token (shown once)", permissions=["add"])
     def issue_token(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
@@ -97,7 +107,7 @@ class TokenAdmin(ReadOnlyAdmin):
     """Tokens: what is known of them. They are issued on the user's page and revoked here."""
 
     list_display = ["prefix", "user", "name", "state_word", "created", "expires", "used"]
-    list_filter = ["user__tenant"]
+    list_filter = [("user__tenant", TenantFilter)]
     list_select_related = ["user"]
     search_fields = ["prefix", "user__username", "name"]
     search_help_text = "prefix, user or name"

@@ -19,6 +19,7 @@ from tenancy.models import Revocation, Tenant, Token
 from tenancy.scope import TenantScope
 
 FOLLOW_SECONDS = 1.0
+AWAY_SECONDS = 10.0
 
 
 class Unidentified(Exception):
@@ -61,6 +62,8 @@ class Principals:
         self._position: int | None = None
         self._generation = 0
         self._followed = 0.0
+        #: Whether somebody calls `follow` every second, so that no request needs to.
+        self.attended = False
 
     def of_token(self, secret: str) -> Principal:
         """The principal of a bearer token. Raises `Unidentified`, `Suspended` or `Unavailable`."""
@@ -91,7 +94,9 @@ class Principals:
 
     def _keep_up(self) -> None:
         silent = time.monotonic() - self._followed
-        if silent < 2 * FOLLOW_SECONDS:
+        if self.attended and silent > settings.PRINCIPALS_OFFLINE.total_seconds():
+            raise Unavailable
+        if self.attended or silent < 2 * FOLLOW_SECONDS:
             return
         try:
             self.follow()
@@ -101,6 +106,8 @@ class Principals:
 
     def _load(self, digest: bytes) -> Principal:
         generation = self._generation
+        if self.attended and time.monotonic() - self._followed > AWAY_SECONDS:
+            raise Unavailable  # the database is away: strangers need not wait to hear it
         try:
             token = Token.objects.select_related("user__tenant").filter(digest=digest).first()
         except DatabaseError as error:

@@ -1,7 +1,12 @@
 """The mirror follows the log, and loads a source again where the log does not tell."""
 
+import threading
+import uuid
 from collections.abc import Callable
 from typing import Any
+
+import pytest
+from django.db import connections
 
 from adapters.types import Kind, Resource
 from o2ims import metrics
@@ -117,6 +122,42 @@ def test_an_index_over_an_extension_follows_every_change(world: World, call: Cal
             == []
         )
     assert sorted(found("r2")) == ["a", "e"]
+
+
+def test_a_miss_asks_nobody_while_the_database_is_away(
+    world: World, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.add("one", things=small())
+    monkeypatch.setattr(mirror, "_caught_up", mirror._caught_up - 60)
+
+    def asked(*_: Any) -> None:
+        raise AssertionError("the database was asked")
+
+    monkeypatch.setattr(Item.objects, "filter", asked)
+    assert call("alice", f"/o2ims/v1/resourcePools/{uuid.uuid4()}").status_code == 404
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_one_follower_at_a_time() -> None:
+    world = World()
+    one = world.add("one", things=small())
+    fresh = Mirror()
+    fresh.follow()
+    one.see(resource("late"))
+
+    def follow() -> None:
+        try:
+            fresh.follow()
+        finally:
+            connections.close_all()
+
+    second = threading.Thread(target=follow)
+    with fresh._following:
+        second.start()
+        second.join(0.3)
+        assert "late" not in held(fresh)
+    second.join()
+    assert "late" in held(fresh)
 
 
 def test_an_id_in_two_sources_is_counted(world: World) -> None:

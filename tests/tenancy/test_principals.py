@@ -82,6 +82,20 @@ def test_without_a_database_the_known_live_on_for_a_while(
         known.of_token(cast.tokens["alice"])
 
 
+def test_where_somebody_follows_no_caller_waits_for_a_database_that_is_away(
+    cast: Cast, known: Principals, django_assert_num_queries: Queries
+) -> None:
+    known.attended = True
+    known._followed -= 60
+    with django_assert_num_queries(0):
+        assert known.of_token(cast.tokens["alice"]).name == "alice@acme"
+        with pytest.raises(Unavailable):
+            known.of_token("nwt_stranger")
+    known._followed -= 600
+    with pytest.raises(Unavailable):
+        known.of_token(cast.tokens["alice"])
+
+
 def test_use_is_written_down(cast: Cast, known: Principals) -> None:
     assert Token.objects.get(pk=cast.rows["alice"].pk).last_used_at is None
     known.note_use()
