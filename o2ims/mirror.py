@@ -48,7 +48,8 @@ class Mirror:
         return time.monotonic() - self._caught_up
 
     def follow(self) -> None:
-        """Brings the mirror up to the log's end. Raises the database's errors, and is then as it was, or newer.
+        """Brings the mirror up to the log's end. Raises the database's errors, and is then as it was, or
+        newer.
 
         One thread at a time: the follower's, or a request's that missed something.
         """
