@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?\Z")
+_KEY = re.compile(r"[^\x00-\x1f]{1,200}\Z")
 _TENANT = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)\Z")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -204,16 +205,23 @@ def _unique(
 def _o_cloud(section: _Section | None, entries: list[_Section]) -> OCloud:
     if section is None:
         default = next((entry for entry in entries if entry.value("default") is True), entries[0])
-        id_ = str(default.mapping("config").get("ocloudId") or "netweave")
+        id_ = _cloud_id(default, default.mapping("config")) or "netweave"
         return OCloud(id=id_, global_cloud_id=id_, name=id_, description="")
     section.only("id", "globalCloudId", "name", "description")
-    id_ = section.text("id")
+    id_ = section.text("id", pattern=_KEY)
     return OCloud(
         id=id_,
         global_cloud_id=section.text("globalCloudId", id_),
         name=section.text("name", id_),
         description=str(section.value("description", "")),
     )
+
+
+def _cloud_id(entry: _Section, config: Mapping[str, Any]) -> str:
+    found = str(config.get("ocloudId") or "")
+    if found and not _KEY.match(found):
+        raise entry.error("config.ocloudId must be 1 to 200 characters in one line", "config")
+    return found
 
 
 def _backend(entry: _Section, o_cloud: str) -> Backend:
@@ -231,13 +239,13 @@ def _backend(entry: _Section, o_cloud: str) -> Backend:
         raise entry.error("config.poll must be 100ms or more", "config")
     return Backend(
         name=name,
-        kind=entry.text("type"),
-        key=entry.text("id", name),
+        kind=entry.text("type", pattern=_NAME),
+        key=entry.text("id", name, pattern=_KEY),
         enabled=entry.flag("enabled", default=True),
         default=entry.flag("default", default=False),
         tenant=tenant,
         shared=entry.flag("shared", default=False),
-        o_cloud=str(config.get("ocloudId") or o_cloud),
+        o_cloud=_cloud_id(entry, config) or o_cloud,
         poll=poll,
         config=config,
     )

@@ -143,8 +143,9 @@ class Batch:
 
     `full`: `objects` is a complete and healthy list of everything; what is not in it is gone. `reason` says
     why it was listed (`start`, `expired`, `broken`, `silent`). Otherwise `objects` and `gone` are what
-    changed. `skipped` counts objects that could not be mapped. An empty batch says only that the backend
-    answered just now; one comes at least every 5 s.
+    changed. `skipped` counts objects that could not be
+    mapped; `unmapped` are the native ids of those that are there all the same, as far as they are known. An
+    empty batch says only that the backend answered just now; one comes at least every 5 s.
     """
 
     objects: tuple[InventoryObject, ...] = ()
@@ -153,6 +154,7 @@ class Batch:
     reason: str = ""
     checkpoint: str = ""
     skipped: int = 0
+    unmapped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

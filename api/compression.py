@@ -33,9 +33,11 @@ class CompressionMiddleware:
         response = self.get_response(request)
         if not isinstance(response, HttpResponse) or response.has_header("Content-Encoding"):
             return response
-        if len(response.content) < SMALLEST or "json" not in response.headers.get("Content-Type", ""):
+        if response.status_code != 304 and "json" not in response.headers.get("Content-Type", ""):
             return response
         response.headers["Vary"] = ", ".join(filter(None, [response.headers.get("Vary"), "Accept-Encoding"]))
+        if len(response.content) < SMALLEST:
+            return response
         if accepts_gzip(request.headers.get("Accept-Encoding", "")):
             response.content = gzip.compress(response.content, compresslevel=4, mtime=0)
             response.headers["Content-Encoding"] = "gzip"

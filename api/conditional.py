@@ -16,7 +16,9 @@ def answer(request: HttpRequest, content: bytes, headers: dict[str, str]) -> Htt
     tag = etag(content)
     headers = {**headers, "ETag": tag}
     if _matches(request.headers.get("If-None-Match", ""), tag):
-        return HttpResponse(status=304, headers=headers)
+        response = HttpResponse(status=304, headers=headers)
+        del response["Content-Type"]
+        return response
     return HttpResponse(content, content_type="application/json", headers=headers)
 
 

@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.encoding import escape_uri_path
 
 MARKER = "nextpage_opaque_marker"
 LIMIT = "limit"
@@ -74,7 +75,7 @@ def next_link(request: HttpRequest, page: PageRequest, last: str, binding: str) 
     """The value of `Link` to what follows the object `last`."""
     query = urlencode(dict(page.query), doseq=True)
     marker = _close(uuid.UUID(last), query, binding, request.path)
-    return f'<{root(request)}{request.path}?{MARKER}={marker}>; rel="next"'
+    return f'<{root(request)}{escape_uri_path(request.path)}?{MARKER}={marker}>; rel="next"'
 
 
 def root(request: HttpRequest) -> str:

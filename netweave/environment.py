@@ -5,10 +5,12 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+# A server that vanished without a word is noticed in seconds, not hours.
+_LIVELY = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15_000}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -50,18 +52,23 @@ def names(name: str, default: str = "") -> list[str]:
 
 def database(name: str, url: str) -> dict[str, object]:
     """Django's description of `postgresql://user:password@host:port/database`."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None  # what is wrong may hold the password: it is not shown
     if parts.scheme not in {"postgres", "postgresql"} or len(parts.path) < 2:
-        raise ImproperlyConfigured(f"{name} must look like postgresql://user:password@host:port/database")
-    options: dict[str, object] = {"connect_timeout": 5}
-    options |= dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
+        raise ImproperlyConfigured(
+            f"{name} must look like postgresql://user:password@host:port/database"
+        ) from None
+    options: dict[str, object] = {"connect_timeout": 5, **_LIVELY, **dict(parse_qsl(parts.query))}
     return {
         "ENGINE": "django_prometheus.db.backends.postgresql",
         "NAME": unquote(parts.path[1:]),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
         "HOST": unquote(parts.hostname or ""),
-        "PORT": str(parts.port or ""),
+        "PORT": str(port or ""),
         "CONN_MAX_AGE": 0,
         "OPTIONS": options,
     }

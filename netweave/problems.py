@@ -58,11 +58,6 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return problem(request, 403, "This is not allowed.")
 
 
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """403, for a form that was not ours."""
-    return problem(request, 403, "The form has expired or is not ours; load the page again.")
-
-
 def failed(request: HttpRequest) -> HttpResponse:
     """500, for what escaped everything else."""
     return problem(request, 500, "Something went wrong on our side. The request id finds it in the log.")

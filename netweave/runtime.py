@@ -33,6 +33,7 @@ log = structlog.get_logger()
 Loop = Callable[[], Awaitable[None]]
 
 FOLLOW_SECONDS = 1.0
+END_SECONDS = 8.0
 TIDY_SECONDS = 60.0
 NOTE_SECONDS = 30.0
 RECONFIGURE_SECONDS = 2.0
@@ -85,7 +86,8 @@ class Runtime:
             except (DatabaseError, PoolTimeout) as error:
                 self._say("down", error=type(error).__name__)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), FOLLOW_SECONDS)
+                async with asyncio.timeout(FOLLOW_SECONDS):
+                    await self._wake.wait()
             self._wake.clear()
 
     def _follow_once(self) -> None:
@@ -151,7 +153,8 @@ async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:
     tasks = list(tasks)
     for task in tasks:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    if tasks:
+        await asyncio.wait(tasks, timeout=END_SECONDS)
 
 
 runtime = Runtime()

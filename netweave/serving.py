@@ -6,8 +6,10 @@ those in flight are finished, exit 0.
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 
 import structlog
@@ -23,7 +25,8 @@ from o2ims.gateway import gateway
 
 log = structlog.get_logger()
 
-GRACE_SECONDS = 15
+GRACE_SECONDS = 10
+LAST_SECONDS = 24.0
 
 
 class _Server(uvicorn.Server):
@@ -95,8 +98,9 @@ async def _run(
             ready()
     await stop.wait()
     log.info("stopping")
-    await runtime.stop_collecting()
     runtime.stopping = True
+    _end_at_the_latest()
+    await runtime.stop_collecting()
     if web:  # whoever balances the load needs a moment to notice that we are not ready
         await asyncio.sleep(settings.DRAIN.total_seconds())
     for server, _ in servers:
@@ -104,6 +108,14 @@ async def _run(
     await asyncio.gather(*serving, return_exceptions=True)
     await runtime.stop()
     log.info("stopped")
+
+
+def _end_at_the_latest() -> None:
+    """Whatever still hangs then (a backend's call in a thread, say) does not keep the process: leases run
+    out by themselves."""
+    last = threading.Timer(LAST_SECONDS, os._exit, (0,))
+    last.daemon = True
+    last.start()
 
 
 async def _until_ready(stop: asyncio.Event, *, web: bool) -> None:

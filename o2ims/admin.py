@@ -1,10 +1,10 @@
 """The admin pages of the inventory: sources with their state, what is there, what happened."""
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -305,7 +305,7 @@ class ChangeAdmin(ReadOnlyAdmin):
 def _pretty(value: Any) -> str:
     if value is None:
         return "-"
-    return format_html("<pre>{}</pre>", orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def _link_to_changes(value: Any, words: str) -> str:
@@ -316,7 +316,7 @@ def _link_to_changes(value: Any, words: str) -> str:
 def _leaves(value: Any, path: str = "") -> dict[str, str]:
     """What is not a map in `value`, as JSON, by its path."""
     if not isinstance(value, dict):
-        return {path: orjson.dumps(value).decode()}
+        return {path: json.dumps(value, ensure_ascii=False)}
     inner = (_leaves(part, f"{path}/{key}" if path else key) for key, part in value.items())
     return {path: leaf for leaves in inner for path, leaf in leaves.items()}
 

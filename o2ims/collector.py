@@ -12,7 +12,8 @@ import asyncio
 import random
 import time
 import uuid
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -43,8 +44,9 @@ _R = TypeVar("_R")
 WAKE_GROUP = "changes"
 SILENCE_SECONDS = 15.0
 CHECK_SECONDS = 30.0
-POLL_SECONDS = 120.0
 SETTLE_SECONDS = 2.0
+LIST_SECONDS = 120.0
+RETRY_AFTER_MOST = 300.0
 BACKOFF_FIRST, BACKOFF_MOST, QUIET_SECONDS = 0.8, 30.0, 120.0
 HOLD_SHARE, HOLD_COUNT = 0.3, 50
 
@@ -64,8 +66,9 @@ class Collector:
     def __init__(self, backend: Backend, owner: str) -> None:
         self._backend = backend
         self._owner = owner
+        self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"adapter {backend.name}")
         self._contact = False
-        self._held = False
+        self._held = 0.0
         self._backoff = BACKOFF_FIRST
 
     async def run(self) -> None:
@@ -111,7 +114,8 @@ class Collector:
             await asyncio.sleep(RETRY_SECONDS)
             contact, self._contact = self._contact, False
             try:
-                await asyncio.wait_for(in_thread(self._renew_once, lease, contact=contact), RENEW_DEADLINE)
+                async with asyncio.timeout(RENEW_DEADLINE):
+                    await in_thread(self._renew_once, lease, contact=contact)
                 renewed = time.monotonic()
             except (DatabaseError, TimeoutError) as error:
                 self._contact = contact or self._contact
@@ -135,7 +139,8 @@ class Collector:
                 again_in = settings.HOLD_DELAY.total_seconds()
             except (BackendError, DatabaseError) as error:
                 await self._say(lease, Source.State.DOWN, error)
-                again_in = max(self._next_backoff(started), getattr(error, "retry_after", None) or 0.0)
+                asked = min(getattr(error, "retry_after", None) or 0.0, RETRY_AFTER_MOST)
+                again_in = max(self._next_backoff(started), asked)
             except (Lost, Fenced):
                 raise
             except Exception as error:  # the outer loop: a bug in one adapter must not end the others' work
@@ -143,6 +148,11 @@ class Collector:
                 await self._say(lease, Source.State.DOWN, error)
                 again_in = self._next_backoff(started)
             await asyncio.sleep(again_in)
+
+    def _call(self, call: Callable[[], _R]) -> Awaitable[_R]:
+        """A blocking call of the adapter, in a thread of this source's own: one that hangs delays no other
+        source."""
+        return asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     def _next_backoff(self, started: float) -> float:
         if time.monotonic() - started > QUIET_SECONDS:
@@ -155,7 +165,7 @@ class Collector:
         """Follows the backend until something goes wrong."""
         adapter = connect(self._backend)
         try:
-            await self._within(CHECK_SECONDS, asyncio.to_thread(adapter.check))
+            await self._within(CHECK_SECONDS, self._call(adapter.check))
             metadata = adapter.metadata()
             record = Record(lease.source_id, lease.epoch, self._origin(adapter))
             abilities = sorted(str(ability) for ability in metadata.can)
@@ -177,8 +187,7 @@ class Collector:
     async def _poll(self, adapter: ImsAdapter, record: Record) -> None:
         while True:
             since = await in_thread(record.sequence)
-            listing = asyncio.to_thread(lambda: tuple(adapter.everything()))
-            objects = await self._within(POLL_SECONDS, listing)
+            objects = await self._within(LIST_SECONDS, self._call(lambda: tuple(adapter.everything())))
             await self._take(record, Batch(objects=objects, full=True, reason="poll"), since)
             await asyncio.sleep(self._backend.poll.total_seconds())
 
@@ -186,9 +195,12 @@ class Collector:
         batches = adapter.watch(await in_thread(record.checkpoint))
         try:
             compare_at = time.monotonic() + jittered(settings.COMPARE_INTERVAL)
+            limit = LIST_SECONDS
             while True:
                 since = await in_thread(record.sequence)
-                await self._take(record, await self._next(batches), since)
+                batch = await self._next(batches, limit)
+                limit = SILENCE_SECONDS if batch.full else limit
+                await self._take(record, batch, since)
                 if time.monotonic() > compare_at:
                     batches = await self._compare(adapter, record, batches)
                     compare_at = time.monotonic() + jittered(settings.COMPARE_INTERVAL)
@@ -203,11 +215,14 @@ class Collector:
         since = await in_thread(record.sequence)
         successor = adapter.watch("")
         try:
-            listing = await self._next(successor)
+            while not (listing := await self._next(successor, LIST_SECONDS)).full:
+                pass  # it says that the backend is there, while the list is being read
             until = time.monotonic() + SETTLE_SECONDS
             with suppress(TimeoutError):
                 while (left := until - time.monotonic()) > 0:
-                    await self._take(record, await asyncio.wait_for(anext(watched), left), since)
+                    async with asyncio.timeout(left):
+                        batch = await anext(watched)
+                    await self._take(record, batch, since)
             repairs = await self._take(record, replace(listing, reason="compare"), since)
         except BaseException:
             await successor.aclose()
@@ -217,14 +232,15 @@ class Collector:
         metrics.REPAIRS.labels(self._backend.name).inc(len(repairs))
         return successor
 
-    async def _next(self, batches: AsyncGenerator[Batch, None]) -> Batch:
-        batch = await self._within(SILENCE_SECONDS, anext(batches))
+    async def _next(self, batches: AsyncGenerator[Batch, None], limit: float) -> Batch:
+        batch = await self._within(limit, anext(batches))
         self._contact = True
         return batch
 
     async def _within(self, seconds: float, call: Awaitable[_R]) -> _R:
         try:
-            return await asyncio.wait_for(call, seconds)
+            async with asyncio.timeout(seconds):
+                return await call
         except TimeoutError as error:
             raise TimedOut(self._backend.name, f"silent for {seconds:.0f} s") from error
 
@@ -233,12 +249,13 @@ class Collector:
             return []
         trace = requests.traceparent("")
         cause = Cause(request_id=trace[3:35], traceparent=trace)
-        sightings, skipped = await asyncio.to_thread(self._sight, record.origin, batch.objects)
-        skipped += batch.skipped
+        sightings, unmapped = await in_thread(self._sight, record.origin, batch.objects)
+        skipped = len(unmapped) + batch.skipped
         metrics.SKIPPED.labels(self._backend.name).inc(skipped)
         changes = await in_thread(record.sightings, sightings, cause, since=since if batch.full else None)
         if batch.full:
-            changes += await self._complete(record, {s.key for s in sightings}, since, cause)
+            seen = {s.key for s in sightings} | record.keys_of(*unmapped, *batch.unmapped)
+            changes += await self._complete(record, seen, since, cause)
             await self._listed(record, batch, skipped)
         else:
             changes += await in_thread(
@@ -253,13 +270,14 @@ class Collector:
     ) -> list[Change]:
         """What a complete list lacks is gone, unless that is so much that it must be said twice."""
         missing, living = await in_thread(record.missing, seen, since)
-        if len(missing) > HOLD_COUNT and len(missing) > HOLD_SHARE * living and not self._held:
-            self._held = True
+        lately = time.monotonic() - self._held < 3 * settings.HOLD_DELAY.total_seconds() + LIST_SECONDS
+        if len(missing) > HOLD_COUNT and len(missing) > HOLD_SHARE * living and not (self._held and lately):
+            self._held = time.monotonic()
             raise Vanished(
                 f"{self._backend.name}: {len(missing)} of {living} objects are missing from a complete list"
             )
-        self._held = False
-        return await in_thread(record.gone, [(key, "") for key in missing], cause)
+        self._held = 0.0
+        return await in_thread(record.gone, [(key, "") for key in missing], cause, since=since)
 
     async def _listed(self, record: Record, batch: Batch, skipped: int) -> None:
         name = self._backend.name
@@ -270,6 +288,8 @@ class Collector:
             listed_at=Now(),
             contact_at=Now(),
             state=Source.State.UP,
+            error="",
+            error_class="",
             skipped=skipped,
             **newly,
         )
@@ -280,18 +300,19 @@ class Collector:
             "source_listed", source=name, reason=batch.reason, objects=len(batch.objects), skipped=skipped
         )
 
-    def _sight(self, origin: Origin, things: tuple[InventoryObject, ...]) -> tuple[list[Sighting], int]:
+    def _sight(self, origin: Origin, things: tuple[InventoryObject, ...]) -> tuple[list[Sighting], list[str]]:
+        """What was seen, and the native ids of what cannot be stored: they are there all the same."""
         seen: list[Sighting] = []
-        skipped = 0
+        unmapped: list[str] = []
         for thing in things:
             try:
                 seen.append(sight(origin, thing))
             except (ValueError, TypeError) as error:
-                skipped += 1
+                unmapped.append(thing.native_id)
                 log.warning(
                     "object_skipped", source=self._backend.name, native_id=thing.native_id, error=str(error)
                 )
-        return seen, skipped
+        return seen, unmapped
 
     def _newly(self, state: Source.State) -> dict[str, object]:
         """What else to write when the state is a new one."""
@@ -325,7 +346,8 @@ class Collector:
             metrics.CHANGES.labels(name, change.kind, change.type).inc()
         log.info("changes_recorded", source=name, changes=len(changes), request_id=cause.request_id)
         try:
-            await asyncio.wait_for(get_channel_layer().group_send(WAKE_GROUP, {"type": "changes"}), 0.5)
+            async with asyncio.timeout(0.5):
+                await get_channel_layer().group_send(WAKE_GROUP, {"type": "changes"})
         except Exception as error:  # noqa: BLE001 - whatever Redis's client raises: nobody depends on a wake-up
             log.debug("wake_failed", error=type(error).__name__)
 

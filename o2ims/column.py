@@ -31,7 +31,10 @@ class Column:
 
     def remove(self, body: Mapping[str, Any]) -> None:
         """One object less, as it was when it was added."""
-        self._bucket(body).discard(body["id"])
+        bucket = self._bucket(body)
+        bucket.discard(body["id"])
+        if not bucket and bucket is not self._always:
+            del self._ids[body[self._first].get(self._second)]
 
     def candidates(self, pinned: Pinned) -> set[str]:
         """The ids that a filter may match."""

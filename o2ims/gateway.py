@@ -42,7 +42,8 @@ class Gateway:
             except ConfigurationError as error:
                 log.warning("configuration_refused", error=str(error))
                 return False
-            changed, self._current = new != self._current, new
+            changed = new != self._current
+            self._current = new if changed else self._current
         if changed:
             log.info("configuration_loaded", path=str(self._path()), backends=len(new.backends))
         return changed

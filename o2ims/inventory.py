@@ -4,7 +4,7 @@ Everything is answered from the mirror. The scope goes into the choice of index;
 drops (and counts) any object whose tenant is foreign before it is encoded.
 """
 
-import uuid
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import merge
@@ -15,12 +15,13 @@ from django.db import Error as DatabaseError
 from adapters.types import Kind
 from api.pages import PageRequest
 from o2ims import metrics
-from o2ims.mirror import FRESH_SECONDS, Mirror, fresh, mirror
+from o2ims.mirror import FRESH_SECONDS, Mirror, fresh, mirror, up
 from o2ims.query import Filter
 from o2ims.shelf import Entry, Facts, Index, Shelf, after
 from tenancy.scope import TenantScope
 
 WINDOW = 2000  # how many objects a filter looks at before it asks whether it has enough
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 SHARED_WITH_SEERS = frozenset({Kind.RESOURCE_TYPE, Kind.DEPLOYMENT_MANAGER})
 
 
@@ -60,7 +61,7 @@ class Inventory:
         self._mirror = of
 
     def get(self, kind: Kind, id_: str, *, pool: str | None = None) -> Entry:
-        """One object by id, in any spelling of its UUID. With `pool`, a resource of that very pool. Raises
+        """One object by id, in capitals or not. With `pool`, a resource of that very pool. Raises
         `NotThere`."""
         key = _canonical(id_)
         entry = self._find(kind, key)
@@ -114,7 +115,7 @@ class Inventory:
         """The sources in scope of which what is shown may be old."""
         late = self._mirror.age if self._mirror.age > FRESH_SECONDS else 0.0
         return [
-            Staleness(facts.name, facts.error_class if not fresh(facts) else "", _silent(facts, late))
+            Staleness(facts.name, facts.error_class if not up(facts) else "", _silent(facts, late))
             for facts in (shelf.facts for shelf in self._mirror.shelves if self._concerns(shelf))
             if late or not fresh(facts)
         ]
@@ -181,10 +182,9 @@ class Inventory:
 
 
 def _canonical(id_: str) -> str:
-    try:
-        return str(uuid.UUID(id_))
-    except ValueError:
-        raise NotThere from None
+    if not _UUID.match(id_):
+        raise NotThere
+    return id_.lower()
 
 
 def _matching(entries: dict[str, Entry], ids: Index, where: Filter, need: int | None) -> list[Entry]:

@@ -13,8 +13,8 @@ from typing import Any
 import orjson
 import structlog
 from django.db import connection
-from django.db.models import F
-from django.db.models.functions import Extract, Now
+from django.db.models import F, TextField
+from django.db.models.functions import Cast, Extract, Now
 
 from adapters.types import Kind
 from o2ims import metrics
@@ -67,7 +67,7 @@ class Mirror:
                 shelf = self._load(row["id"], facts)
             else:
                 shelf.facts = facts
-                if shelf.position < row["last_sequence"] and not self._apply(shelf):
+                if shelf.position < row["last_sequence"] and not self._apply(shelf, row["last_sequence"]):
                     shelf = self._load(row["id"], facts)
             present.append(shelf)
             self._measure(shelf)
@@ -86,7 +86,8 @@ class Mirror:
             return
         mine = {shelf.source_id: shelf for shelf in self.shelves}
         rows = Item.objects.filter(kind=kind, object_id=uuid.UUID(id_), deleted_at__isnull=True)
-        if rows.filter(source_id__in=list(mine)).exists():
+        known = any(id_ in shelf.entries[kind] for shelf in mine.values())
+        if rows.filter(source_id__in=list(mine)).exists() and not known:
             self.follow()
 
     @staticmethod
@@ -133,13 +134,13 @@ class Mirror:
         return shelf
 
     @staticmethod
-    def _apply(shelf: Shelf) -> bool:
-        """Follows the log. False if its next entry is gone already."""
+    def _apply(shelf: Shelf, last: int) -> bool:
+        """Follows the log up to `last` at least. False if an entry on the way is gone already."""
         while True:
             changes = list(
                 Change.objects.filter(source_id=shelf.source_id, sequence__gt=shelf.position)
                 .order_by("sequence")
-                .values_list("sequence", "kind", "object_id", "tenant", "after")[:BATCH]
+                .values_list("sequence", "kind", "object_id", "tenant", Cast("after", TextField()))[:BATCH]
             )
             for sequence, kind, object_id, tenant, body in changes:
                 if sequence != shelf.position + 1:
@@ -147,10 +148,10 @@ class Mirror:
                 if body is None:  # a DELETE
                     shelf.drop(Kind(kind), str(object_id))
                 else:
-                    shelf.put(Kind(kind), tenant, body)
+                    shelf.put(Kind(kind), tenant, orjson.loads(body))  # as in `_load`
                 shelf.position = sequence
             if len(changes) < BATCH:
-                return True
+                return shelf.position >= last
 
     @staticmethod
     def _measure(shelf: Shelf) -> None:
@@ -164,7 +165,12 @@ class Mirror:
 
 def fresh(facts: Facts) -> bool:
     """Whether what we have of a source is what it has now."""
-    return facts.state == Source.State.UP and facts.silent is not None and facts.silent < facts.fresh_seconds
+    return up(facts) and facts.silent is not None and facts.silent < facts.fresh_seconds
+
+
+def up(facts: Facts) -> bool:
+    """Whether a source was well when its collector last said anything."""
+    return facts.state == Source.State.UP
 
 
 def _tell_duplicates(shelves: list[Shelf]) -> None:

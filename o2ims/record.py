@@ -90,14 +90,17 @@ class Record:
                 )
         return changes
 
-    def gone(self, keys: Iterable[tuple[Key, str]], cause: Cause) -> list[Change]:
-        """Records that objects (key, version as of when) are no more, children first. Returns the Changes;
-        raises `Fenced`."""
+    def gone(
+        self, keys: Iterable[tuple[Key, str]], cause: Cause, *, since: int | None = None
+    ) -> list[Change]:
+        """Records that objects (key, version as of when) are no more, children first; with `since`, not those
+        that changed after that sequence. Returns the Changes; raises `Fenced`.
+        """
         ordered = sorted(keys, key=lambda pair: -KIND_ORDER[Kind(pair[0][0])])
         changes: list[Change] = []
         for part in parts(ordered):
             with transaction.atomic():
-                changes += self._bury(self._locked(), dict(part), cause)
+                changes += self._bury(self._locked(), dict(part), cause, since)
         return changes
 
     def missing(self, seen: set[Key], since: int) -> tuple[list[Key], int]:
@@ -115,6 +118,11 @@ class Record:
     def key_of(self, gone: Gone) -> Key:
         """The key of what a backend said is gone."""
         return gone.kind, uuid.UUID(object_id(self.origin.key, gone.native_id))
+
+    def keys_of(self, *native_ids: str) -> set[Key]:
+        """The keys that objects of these native ids have, whatever their kind."""
+        ids = [uuid.UUID(object_id(self.origin.key, native_id)) for native_id in native_ids]
+        return {(kind, id_) for kind in Kind for id_ in ids}
 
     def sequence(self) -> int:
         """The newest Change's sequence."""
@@ -160,9 +168,12 @@ class Record:
         """Whether this says anything that is not known better already."""
         if was is None:
             return True
-        if self._older(sighting.version, was):
-            return False
-        if not self.origin.ordered and since is not None and was.sequence > since:
+        # A complete list is the truth about everything but what changed after it began, whatever the versions
+        # say: a backend that was restored from a backup counts from lower down.
+        changed_since = since is None or was.sequence > since
+        if changed_since and (
+            self._older(sighting.version, was) or (since is not None and not self.origin.ordered)
+        ):
             return False
         return was.deleted or was.hash != sighting.hash or self._outdated(was)
 
@@ -173,10 +184,13 @@ class Record:
         # one.
         return int(version) <= int(known.version) if known.deleted else int(version) < int(known.version)
 
+    def _age(self, sighting: Sighting) -> int:
+        return int(sighting.version) if self.origin.ordered and sighting.version else 0
+
     def _write(
         self, source: Source, part: Sequence[Sighting], known: dict[Key, Known], cause: Cause
     ) -> list[Change]:
-        fresh = {sighting.key: sighting for sighting in part}
+        fresh = {sighting.key: sighting for sighting in sorted(part, key=self._age)}  # of two, the newer
         before = self._bodies(known[key].row for key in fresh if key in known and not known[key].deleted)
         changes: list[Change] = []
         silent = False
@@ -198,7 +212,7 @@ class Record:
         return changes
 
     def _outdated(self, known: Known) -> bool:
-        return known.mapping_version < self.origin.mapping_version
+        return known.mapping_version != self.origin.mapping_version
 
     def _changes(
         self, source: Source, sighting: Sighting, was: Known | None, before: Any, cause: Cause
@@ -224,12 +238,15 @@ class Record:
             )
         ]
 
-    def _bury(self, source: Source, part: dict[Key, str], cause: Cause) -> list[Change]:
+    def _bury(self, source: Source, part: dict[Key, str], cause: Cause, since: int | None) -> list[Change]:
         known = self._known(object_id for _, object_id in part)
         dying = {
             key: known[key]
             for key, version in part.items()
-            if key in known and not known[key].deleted and not self._older(version, known[key])
+            if key in known
+            and not known[key].deleted
+            and not self._older(version, known[key])
+            and (since is None or known[key].sequence <= since)
         }
         before = self._bodies(was.row for was in dying.values())
         changes = []
@@ -240,7 +257,7 @@ class Record:
             Item.objects.filter(row=was.row).update(
                 deleted_at=timezone.now(),
                 sequence=source.last_sequence,
-                native_version=part[key] or was.version,
+                native_version=part[key],
             )
         self._append(source, changes, silent=False)
         return changes

@@ -2,6 +2,7 @@
 hash."""
 
 import hashlib
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from adapters.types import (
 )
 
 # PostgreSQL's jsonb cannot hold U+0000, and no backend means anything by it.
+_TENANT = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?\Z")  # a label's value
+_VERSION = re.compile(r"[0-9]{1,40}\Z")
 _NUL, _REPLACEMENT = b"\\u0000", b"\\ufffd"
 
 
@@ -57,7 +60,8 @@ class Sighting:
 
 
 def sight(origin: Origin, thing: InventoryObject) -> Sighting:
-    """What `thing` is for us. Raises `ValueError` or `TypeError` if it holds what JSON cannot."""
+    """What `thing` is for us. Raises `ValueError` or `TypeError` if it holds what cannot be stored."""
+    _must_fit(origin, thing)
     kind = KINDS[type(thing)]
     id_ = object_id(origin.key, thing.native_id)
     extensions = dict(thing.extensions)
@@ -78,6 +82,15 @@ def sight(origin: Origin, thing: InventoryObject) -> Sighting:
     parent = uuid.UUID(body["pool_id"]) if kind is Kind.RESOURCE else None
     digest = hashlib.blake2b(encoded + b"\0" + tenant.encode(), digest_size=16).digest()
     return Sighting(kind, uuid.UUID(id_), thing.native_id, thing.version, tenant, parent, body, digest)
+
+
+def _must_fit(origin: Origin, thing: InventoryObject) -> None:
+    if "\0" in thing.native_id or not thing.native_id:
+        raise ValueError("its native id is empty or holds U+0000")
+    if thing.tenant is not None and not _TENANT.match(thing.tenant):
+        raise ValueError("its tenant is no tenant's id")
+    if origin.ordered and thing.version and not _VERSION.match(thing.version):
+        raise ValueError("its version is no number")
 
 
 def _own(key: str, thing: InventoryObject) -> dict[str, Any]:

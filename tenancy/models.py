@@ -8,9 +8,10 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.core.validators import RegexValidator
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.utils import timezone
 
+REVOCATIONS = 0x6E77_7265  # the advisory lock of the revocation log
 TOKEN_PREFIX = "nwt_"  # noqa: S105 - says what the secret is, so that scanners find a leaked one
 
 label = RegexValidator(
@@ -34,7 +35,10 @@ class Revocation(models.Model):
 
     @classmethod
     def note(cls, row: models.Model) -> None:
-        """Appends that `row` has changed."""
+        """Appends that `row` has changed. One transaction at a time, so that ids are committed in their
+        order: whoever follows the newest id misses none."""
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [REVOCATIONS])
         cls.objects.create(what=f"{row._meta.model_name} {row.pk}")
 
 

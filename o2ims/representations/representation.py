@@ -1,7 +1,7 @@
 """A flavour of the API: for each kind of object its attributes, and how stored bodies become bytes on the
 wire."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,28 +34,25 @@ class Representation:
 
     def full(self, entry: Entry) -> bytes:
         """The bytes of one object with everything in it, made once."""
-        return self._cached(entry, self.name, lambda wire: wire)
+        found = entry.encoded.get(self.name)
+        if found is None:
+            found = entry.encoded[self.name] = orjson.dumps(self.wire(entry.kind, entry.body))
+        return found
 
     def listed(self, entry: Entry) -> bytes:
         """The bytes of one object as lists show it: without what is left out by default, made once."""
-        excluded = {attribute.name for attribute in self.shapes[entry.kind] if attribute.default_excluded}
-        if not excluded:
-            return self.full(entry)
-        return self._cached(
-            entry,
-            self.name + " listed",
-            lambda wire: {name: v for name, v in wire.items() if name not in excluded},
-        )
+        found = entry.encoded.get(self.name + " listed")
+        if found is None:
+            excluded = {attribute.name for attribute in self.shapes[entry.kind] if attribute.default_excluded}
+            shown = {name: v for name, v in self.wire(entry.kind, entry.body).items() if name not in excluded}
+            found = entry.encoded[self.name + " listed"] = (
+                orjson.dumps(shown) if excluded else self.full(entry)
+            )
+        return found
 
     def wire(self, kind: Kind, body: Mapping[str, Any]) -> dict[str, Any]:
         """One stored body under the names of the wire."""
         return on_the_wire(self.shapes[kind], body)
-
-    def _cached(self, entry: Entry, key: str, pick: Callable[[dict[str, Any]], dict[str, Any]]) -> bytes:
-        found = entry.encoded.get(key)
-        if found is None:
-            found = entry.encoded[key] = orjson.dumps(pick(self.wire(entry.kind, entry.body)))
-        return found
 
     def join(self, objects: list[bytes]) -> bytes:
         """The bytes of a list."""

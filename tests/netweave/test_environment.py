@@ -51,7 +51,19 @@ def test_a_database_url_is_taken_apart() -> None:
         "6432",
         "net",
     ]
-    assert found["OPTIONS"] == {"connect_timeout": 5, "sslmode": "verify-full"}
+    options = found["OPTIONS"]
+    assert isinstance(options, dict)
+    assert (options["connect_timeout"], options["sslmode"]) == (5, "verify-full")
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://u:secret/w@h:5432/d", "postgresql://u:secret@h:port/d", "postgresql://u:secret@h"]
+)
+def test_a_wrong_url_is_named_and_not_shown(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        env.database("DATABASE_URL", url)
+    assert "DATABASE_URL" in str(refused.value)
+    assert "secret" not in str(refused.value)
 
 
 def test_flags_names_and_durations(monkeypatch: pytest.MonkeyPatch) -> None:

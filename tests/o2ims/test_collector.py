@@ -2,8 +2,10 @@
 state is told."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +141,43 @@ async def test_one_object_that_cannot_be_mapped_is_skipped_and_counted(shared: B
         source = await in_thread(lambda: Source.objects.get(key="one"))
         assert source.skipped == 1
         assert await in_thread(living) == 132
+
+
+async def test_an_object_that_can_no_longer_be_mapped_is_not_announced_as_deleted(
+    shared: Backend, outside: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with collecting(shared):
+        await until(lambda: living() == 132)
+    original = Toy.everything
+
+    def garbled(self: Toy) -> Iterator[Any]:
+        for thing in original(self):
+            odd = thing.native_id == "node-mock-001"
+            yield replace(thing, extensions={"mock.odd": object()}) if odd else thing
+
+    monkeypatch.setattr(Toy, "everything", garbled)
+    async with collecting(shared):
+        await until(lambda: Source.objects.get(key="one").skipped == 1)
+        assert await in_thread(Change.objects.count) == 132
+        assert await in_thread(living) == 132
+
+
+async def test_a_source_that_hangs_delays_no_other(shared: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = threading.Event()
+
+    def hang(self: Toy) -> None:
+        if self.name != "one":
+            release.wait(30)
+
+    monkeypatch.setattr(Toy, "check", hang)
+    stuck = [backend(f"stuck-{number}", kind="toy") for number in range(8)]
+    async with AsyncExitStack() as stack:
+        for source in stuck:
+            await stack.enter_async_context(collecting(source))
+        await asyncio.sleep(0.5)
+        async with collecting(shared):
+            await until(lambda: Source.objects.get(key="one").state == "up", seconds=10)
+        release.set()
 
 
 async def test_mass_disappearance_is_held_back_and_believed_the_second_time(

@@ -63,6 +63,13 @@ def test_silence_alone_makes_a_source_stale(sample: World, call: Call) -> None:
     assert call("alice", PATH, headers={"Prefer": "handling=strict"}).status_code == 504
 
 
+def test_the_error_of_another_day_is_not_told_for_silence(sample: World, call: Call) -> None:
+    sample.sources["sample"].is_now(Source.State.UP, error_class="Forbidden", silent=60)
+    sample.follow()
+    assert "destination_unavailable" in call("alice", PATH)["Proxy-Status"]
+    assert call("alice", PATH, headers={"Prefer": "handling=strict"}).status_code == 504
+
+
 def test_a_polled_source_may_be_silent_for_its_interval(sample: World, call: Call) -> None:
     Source.objects.update(fresh_seconds=60)
     sample.sources["sample"].is_now(Source.State.UP, silent=50)

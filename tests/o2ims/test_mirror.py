@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 
 from adapters.types import Kind, Resource
 from o2ims import metrics
 from o2ims.mirror import Mirror, mirror
 from o2ims.models import Change, Item, Source
-from tests.world import World, pool, resource, small
+from tests.world import Cast, World, pool, resource, small
 
 Call = Callable[..., Any]
 
@@ -166,3 +167,32 @@ def test_an_id_in_two_sources_is_counted(world: World) -> None:
     assert metrics.DUPLICATES._value.get() == 0
     world.add("two", things=[pool(native), pool("other")])
     assert metrics.DUPLICATES._value.get() == 1
+
+
+def test_a_number_larger_than_64_bits_is_answered(world: World, call: Call) -> None:
+    one = world.add("one", things=small())
+    one.see(resource("node-9", extensions={"mock.huge": 1e22}))
+    world.follow()
+    for path in ("/o2ims/v1/resources", "/o2ims/v1/resources?fields=extensions"):
+        answer = call("alice", path)
+        assert answer.status_code == 200
+        assert b"1e22" in answer.content or b"1e+22" in answer.content
+
+
+def test_a_log_pruned_to_its_very_end_means_loading_again(world: World) -> None:
+    one = world.add("one", things=small())
+    one.see(resource("late"))
+    Change.objects.all().delete()
+    world.follow()
+    assert "late" in held(mirror)
+
+
+def test_a_foreign_id_costs_what_an_unknown_one_does(world: World, call: Call, cast: Cast) -> None:
+    one = world.add("one", things=small())
+    call("charlie", "/o2ims/v1/resourcePools")
+    costs = []
+    for id_ in (one.id_of(pool()), str(uuid.uuid4())):
+        with CaptureQueriesContext(connection) as queries:
+            assert call("charlie", f"/o2ims/v1/resourcePools/{id_}").status_code == 404
+        costs.append(len(queries))
+    assert costs[0] == costs[1]

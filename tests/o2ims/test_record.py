@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.types import Kind
+from adapters.types import Kind, Resource
 from o2ims.lease import Lease
 from o2ims.models import Change, Item, Source
 from o2ims.record import Fenced
-from tests.world import World, pool, resource, small
+from o2ims.sighting import sight
+from tests.world import CAUSE, World, pool, resource, small
 
 C, M, D = Change.Type.CREATE, Change.Type.MODIFY, Change.Type.DELETE
 
@@ -166,3 +167,80 @@ def test_the_same_native_id_in_two_sources_is_two_objects(world: World) -> None:
 def test_a_nul_character_does_not_stop_the_recording(world: World) -> None:
     world.source("one").see(resource(description="a\0b"))
     assert Item.objects.get().body["description"] == "a\ufffdb"
+
+
+def test_a_complete_list_is_believed_also_where_versions_went_back(world: World) -> None:
+    one = world.source("one")
+    one.see(resource(description="before the restore", version="1000"))
+    began = one.record.sequence()
+    assert one.see(resource(description="restored", version="500")) == []
+    (change,) = one.see(resource(description="restored", version="500"), since=began)
+    assert change.type == M
+
+
+def test_a_complete_list_does_not_undo_what_was_seen_after_it_began(world: World) -> None:
+    one = world.source("one")
+    one.see(resource(description="first", version="5"))
+    began = one.record.sequence()
+    one.see(resource(description="newer", version="9"))
+    one.see(resource("node-2", version="9"))
+    one.lose(resource("node-2", version="10"))
+    assert (
+        one.see(resource(description="first", version="7"), resource("node-2", version="7"), since=began)
+        == []
+    )
+
+
+def test_what_was_inferred_to_be_gone_comes_back_with_any_version(world: World) -> None:
+    one = world.source("one")
+    one.see(resource(version="5"))
+    one.record.gone([(sight(one.origin, resource()).key, "")], CAUSE)
+    (change,) = one.see(resource(version="5"))
+    assert change.type == C
+
+
+def test_what_changed_after_a_list_began_is_not_gone(world: World) -> None:
+    one = world.source("one")
+    one.see(resource())
+    began = one.record.sequence()
+    one.see(resource(description="just written", version="2"))
+    assert one.record.gone([(sight(one.origin, resource()).key, "")], CAUSE, since=began) == []
+
+
+def test_of_the_same_object_twice_the_newer_counts(world: World) -> None:
+    one = world.source("one")
+    (change,) = one.see(resource(description="new", version="7"), resource(description="old", version="5"))
+    assert (change.after or {})["description"] == "new"
+
+
+def test_going_back_a_release_announces_nothing(world: World) -> None:
+    world.source("one", mapping_version=2).see(*small())
+    older = world.source("one", mapping_version=1)
+    assert older.see(*(replace(thing, description="mapped as before") for thing in small())) == []
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        resource(tenant="x" * 64),
+        resource(tenant="a\0b"),
+        resource("a\0b"),
+        resource(""),
+        resource(version="0x10"),
+        resource(extensions={"mock.big": 2**70}),
+        resource(extensions={"mock.odd": object()}),
+    ],
+    ids=[
+        "long tenant",
+        "NUL in the tenant",
+        "NUL in the id",
+        "no id",
+        "odd version",
+        "big number",
+        "no JSON",
+    ],
+)
+def test_what_cannot_be_stored_is_told_before_it_meets_the_others(world: World, hostile: Resource) -> None:
+    one = world.source("one")
+    with pytest.raises((ValueError, TypeError)):
+        sight(one.origin, hostile)

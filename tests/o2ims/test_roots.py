@@ -236,7 +236,10 @@ def test_a_filter_selects(sample: World, call: Call, text: str, count: int) -> N
 
 
 def test_unknown_ids_are_404(sample: World, call: Call) -> None:
-    for id_ in (str(uuid.uuid4()), "not-a-uuid", "00000000-0000-0000-0000-00000000000"):
+    pool = call("root", f"{ORAN}/resourcePools").json()[0]["resourcePoolId"]
+    odd = (f"{{{pool}}}", f"urn:uuid:{pool}", pool.replace("-", ""), f"%0A{pool[1:]}", f"{pool}%0A", "%00")
+    assert call("root", f"{ORAN}/resourcePools/{pool.upper()}").status_code == 200
+    for id_ in (str(uuid.uuid4()), "not-a-uuid", "00000000-0000-0000-0000-00000000000", *odd):
         for noun in ("resourcePools", "resourceTypes", "deploymentManagers", "resourcePools/x/resources"):
             assert call("root", f"{ORAN}/{noun}/{id_}").status_code == 404
     assert call("root", f"{ORAN}/resourcePools/{uuid.uuid4()}/resources").status_code == 404

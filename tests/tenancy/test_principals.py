@@ -1,17 +1,18 @@
 """Callers are remembered without asking the database again, and forgotten when something is taken from
 them."""
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import OperationalError, ProgrammingError, connection, transaction
+from django.db import OperationalError, ProgrammingError, connection, connections, transaction
 from django.utils import timezone
 
 from tenancy.models import Revocation, Tenant, Token, User
 from tenancy.principals import Principals, Suspended, Unavailable, Unidentified
 from tenancy.scope import TenantScope
-from tests.world import Cast
+from tests.world import Cast, people
 
 Queries = Callable[[int], Any]
 
@@ -100,6 +101,35 @@ def test_use_is_written_down(cast: Cast, known: Principals) -> None:
     assert Token.objects.get(pk=cast.rows["alice"].pk).last_used_at is None
     known.note_use()
     assert Token.objects.get(pk=cast.rows["alice"].pk).last_used_at is not None
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_of_two_revocations_at_once_none_is_missed() -> None:
+    cast = people()
+    known = Principals()
+    known.follow()
+    known.of_token(cast.tokens["alice"])
+    begun, done = threading.Event(), threading.Event()
+
+    def second() -> None:
+        begun.wait(10)
+        try:
+            cast.rows["charlie"].revoke()
+        finally:
+            done.set()
+            connections.close_all()
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with transaction.atomic():
+        cast.rows["alice"].revoke()  # its id is drawn before the other's, and committed after
+        begun.set()
+        assert not done.wait(0.5)
+    thread.join(10)
+    known.follow()
+    for name in ("alice", "charlie"):
+        with pytest.raises(Unidentified):
+            known.of_token(cast.tokens[name])
 
 
 def test_signing_in_takes_nothing_from_anybody(cast: Cast) -> None:

@@ -76,6 +76,7 @@ class Changes:
     objects: tuple[InventoryObject, ...]
     gone: tuple[Gone, ...]
     skipped: int
+    unmapped: tuple[str, ...] = ()
 
 
 class Cluster:
@@ -92,6 +93,7 @@ class Cluster:
         self._labels: dict[str, pools.LabelPool] = {}
         self._groups, self._totals = Groups(), Totals()
         self._skipped = 0
+        self._unmapped: list[str] = []
         self._latest = 0
 
     def read(self, table: str, raw: Any) -> tuple[Ref, Facts] | None:
@@ -143,7 +145,8 @@ class Cluster:
         for ref in clashes:
             self._skip(ref[0], {"metadata": {"name": ref[1]}}, ValueError("its id is another object's"))
         skipped, self._skipped = self._skipped, 0
-        return Changes(objects, gone, skipped)
+        unmapped, self._unmapped = tuple(self._unmapped), []
+        return Changes(objects, gone, skipped, unmapped)
 
     def _touch(self, ref: Ref, version: int) -> None:
         self._dirty[ref] = max(version, self._dirty.get(ref, 0))
@@ -271,9 +274,17 @@ class Cluster:
 
     def _skip(self, table: str, raw: Any, error: Exception) -> None:
         self._skipped += 1
+        self._unmapped += _uid(raw)
         _log.warning(
             "object skipped", source=self._source, table=table, object=_name(raw), reason=str(error)[:200]
         )
+
+
+def _uid(raw: Any) -> list[str]:
+    """The uid of a raw object, if it has one."""
+    meta = raw.get("metadata") if isinstance(raw, dict) else None
+    uid = meta.get("uid") if isinstance(meta, dict) else None
+    return [uid] if isinstance(uid, str) and uid else []
 
 
 def _name(raw: Any) -> str:

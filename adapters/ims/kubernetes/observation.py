@@ -78,7 +78,12 @@ class Observation:
         changes = await asyncio.to_thread(found.cluster.drain)
         checkpoint = str(found.version)
         yield Batch(
-            objects=changes.objects, full=True, reason=reason, checkpoint=checkpoint, skipped=changes.skipped
+            objects=changes.objects,
+            full=True,
+            reason=reason,
+            checkpoint=checkpoint,
+            skipped=changes.skipped,
+            unmapped=changes.unmapped,
         )
         queue: asyncio.Queue[_Item] = asyncio.Queue(_QUEUE_LIMIT)
         reflectors = [

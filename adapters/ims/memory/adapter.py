@@ -186,6 +186,10 @@ class Adapter(ImsAdapter):
     def _fill(self, rows: sqlite3.Connection) -> None:
         rows.execute("BEGIN IMMEDIATE")
         if rows.execute("SELECT count(*) FROM object").fetchone() == (0,):
+            # What lies in memory begins anew with each process, and later states must have greater versions
+            # all the same.
+            start = ("INSERT INTO sqlite_sequence VALUES ('change', ?)", (time.time_ns() // 1_000_000,))
+            rows.execute(*start)
             for thing in sample(int(self.options.config.get("objects", 120))):
                 self._write(rows, thing)
         rows.execute("COMMIT")
