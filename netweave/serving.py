@@ -17,6 +17,7 @@ import uvicorn
 import uvloop
 from django.conf import settings
 from django.core.management.base import CommandError
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from adapters.configuration import ConfigurationError
 from netweave import health
@@ -26,7 +27,35 @@ from o2ims.gateway import gateway
 log = structlog.get_logger()
 
 GRACE_SECONDS = 10
+HEAD_LIMIT = 64 * 1024
+_HEAD_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+)
 LAST_SECONDS = 24.0
+
+
+class _Bounded(HttpToolsProtocol):
+    """Ends a connection whose request line and headers grow beyond `HEAD_LIMIT`: by itself uvicorn keeps
+    them all."""
+
+    _head = 0
+    _in_head = True
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head, self._in_head = 0, True
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._in_head = False
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_head and not self.transport.is_closing():
+            self._head += len(data)
+            if self._head > HEAD_LIMIT:
+                self.transport.write(_HEAD_TOO_LARGE)
+                self.transport.close()
 
 
 class _Server(uvicorn.Server):
@@ -127,7 +156,7 @@ def _server(app: object, *, access: bool) -> _Server:
     return _Server(
         uvicorn.Config(
             app,  # type: ignore[arg-type]
-            http="httptools",
+            http=_Bounded,
             ws="none",
             lifespan="off",
             interface="asgi3",

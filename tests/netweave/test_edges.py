@@ -1,7 +1,9 @@
 """The edge of the running server: bodies, headers, logs."""
 
+import contextlib
 import http.client
 import json
+import socket
 from typing import Any
 
 import pytest
@@ -41,6 +43,19 @@ def test_bodies_are_bounded_and_the_caller_is_asked_first(served: Gateway) -> No
     assert send(served, "POST", PATH, iter([BIG]))[0] == 401
     assert send(served, "POST", PATH, b"{}", **token)[0] == 405
     assert send(served, "GET", PATH, b"{}", **token)[0] == 200
+
+
+def test_headers_are_bounded(served: Gateway) -> None:
+    for head in (b"GET " + PATH.encode() + b" HTTP/1.1\r\nX-Long: ", b"GET /" + b"x" * 1000):
+        with socket.create_connection(("127.0.0.1", served.port), timeout=20) as connection:
+            connection.sendall(head)
+            sent = 0
+            with contextlib.suppress(OSError):
+                while sent < 4 * 1024 * 1024:
+                    sent += connection.send(b"y" * 65536)
+            assert sent < 4 * 1024 * 1024
+    assert send(served, "GET", PATH, X_Long="z" * 40_000)[0] == 401
+    assert send(served, "GET", PATH + "?filter=" + "z" * 8000)[0] == 401
 
 
 def test_every_answer_carries_its_id_its_trace_and_a_policy(served: Gateway) -> None:

@@ -1,8 +1,10 @@
 """The processes as they run: start, stop, crash, and what callers see meanwhile."""
 
+import json
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
@@ -146,6 +148,36 @@ def test_sigterm_is_an_orderly_end(gateway: Gateway) -> None:
         lambda: gateway.metric('netweave_source_up{source="sample"}', port=gateway.ops_port) == 1,
         what="taken over",
     )
+
+
+def test_sigterm_ends_a_process_of_which_a_thread_hangs(gateway: Gateway) -> None:
+    kubeconfig = gateway.den.path / "hangs"
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": "sleep",
+        "args": ["28"],
+        "interactiveMode": "Never",
+    }
+    kubeconfig.write_text(
+        json.dumps(
+            {
+                "apiVersion": "v1",
+                "kind": "Config",
+                "current-context": "x",
+                "clusters": [{"name": "x", "cluster": {"server": "https://127.0.0.1:1"}}],
+                "users": [{"name": "x", "user": {"exec": plugin}}],
+                "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+            }
+        )
+    )
+    gateway.configure({"name": "hangs", "type": "k8s", "config": {"kubeconfig": str(kubeconfig)}})
+    gateway.start(gateway.worker)
+    gateway.until(lambda: "source_taken" in gateway.worker.log.read_text(), what="the hanging check")
+    time.sleep(1)
+    gateway.worker.send(signal.SIGTERM)
+    gateway.until(lambda: not gateway.worker.alive, seconds=27, what="the end")
+    assert gateway.worker._child is not None
+    assert gateway.worker._child.returncode == 0
 
 
 def test_a_bad_configuration_stops_the_start_with_its_line(gateway: Gateway) -> None:
