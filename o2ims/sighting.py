@@ -87,7 +87,7 @@ def sight(origin: Origin, thing: InventoryObject) -> Sighting:
 def _must_fit(origin: Origin, thing: InventoryObject) -> None:
     if "\0" in thing.native_id or not thing.native_id:
         raise ValueError("its native id is empty or holds U+0000")
-    if thing.tenant is not None and not _TENANT.match(thing.tenant):
+    if thing.tenant and not _TENANT.match(thing.tenant):
         raise ValueError("its tenant is no tenant's id")
     if origin.ordered and thing.version and not _VERSION.match(thing.version):
         raise ValueError("its version is no number")

@@ -507,7 +507,7 @@ class TestWhatMakesNoSense:
         raw = stored(node("n-1"))
         world = World(raw)
         broken = {**raw, "status": {"capacity": {"cpu": "many"}}}
-        assert world.put(broken) == Changes((), (), 1)
+        assert world.put(broken) == Changes((), (), 1, (raw["metadata"]["uid"],))
         assert of(Resource, world.put(stored(node("n-1", labels={"a": "1"}))).objects)
 
     def test_an_id_that_is_anothers_is_not_told_twice(self) -> None:
