@@ -63,7 +63,8 @@ def _changes(gateway: Gateway, cluster: ControlPlane, table: Table) -> None:
         cluster.request("PUT", f"/api/v1/nodes/{name}", current)
         while (
             gateway.get("root", f"/o2ims/v1/resources/{id_}")
-            .body["extensions"]["k8s.labels"]
+            .body["extensions"]
+            .get("k8s.labels", {})
             .get("bench.example/mark")
             != f"m{number}"
         ):
