@@ -22,21 +22,33 @@ def run() -> int:
     """One of Django's commands, within the embedded servers if they are asked for."""
     from pathlib import Path  # noqa: PLC0415 - as above
 
-    from django.core.management import execute_from_command_line  # noqa: PLC0415
-
     from netweave import embedded, environment  # noqa: PLC0415
 
     if not environment.flag("NETWEAVE_EMBEDDED"):
-        execute_from_command_line(sys.argv)
-        return 0
+        return _command()
     try:
         with embedded.environment(Path(environment.text("NETWEAVE_STATE", ".netweave"))):
-            execute_from_command_line(sys.argv)
+            return _command()
     except embedded.EmbeddedError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _command() -> int:
+    """Django's own handling, after one look at the settings: what is wrong with them is one line, not a
+    traceback."""
+    from django.conf import settings  # noqa: PLC0415 - as above
+    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
+    from django.core.management import execute_from_command_line  # noqa: PLC0415
+
+    try:
+        _ = settings.INSTALLED_APPS
+    except ImproperlyConfigured as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    execute_from_command_line(sys.argv)
     return 0
 
 

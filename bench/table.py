@@ -82,5 +82,6 @@ class Table:
             for f in self.figures
         ]
         path = folder / f"{now:%Y-%m-%d-%H%M}.md"
+        folder.mkdir(exist_ok=True)
         path.write_text("\n".join([*head, *rows, "", *self.lines]) + "\n")
         return path

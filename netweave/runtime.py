@@ -144,8 +144,9 @@ class Runtime:
         while True:
             try:
                 await in_thread(retention.tidy)
+                self._say("up")
             except (DatabaseError, PoolTimeout) as error:
-                log.warning("tidying_failed", error=type(error).__name__)
+                self._say("down", error=type(error).__name__)
             await asyncio.sleep(TIDY_SECONDS)
 
 

@@ -14,7 +14,9 @@ SECRET_KEY = env.text("SECRET_KEY")
 DEBUG = False
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 DOCS_PUBLIC = env.flag("DOCS_PUBLIC")
-EXTERNAL_URL = env.text("EXTERNAL_URL", "")  # {apiRoot} in answers; empty: where the request came in
+# {apiRoot} in answers, and the origin of forms behind a TLS proxy; empty: where the request came in.
+EXTERNAL_URL = env.text("EXTERNAL_URL", "").rstrip("/")
+CSRF_TRUSTED_ORIGINS = ["/".join(EXTERNAL_URL.split("/")[:3])] if EXTERNAL_URL else []
 
 # --- where things lie
 # --------------------------------------------------------------------------------------------

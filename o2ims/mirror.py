@@ -75,7 +75,8 @@ class Mirror:
             _tell_duplicates(present)
         self.shelves = tuple(present)
         self._caught_up = started
-        self.ready = True
+        # Before any worker has ever said which sources there are, an empty list would be no answer.
+        self.ready = self.ready or bool(present) or Source.objects.exists()
 
     def look_up(self, kind: Kind, id_: str) -> None:
         """One indexed look at the table for an object that is not here: another process may know it already.

@@ -5,6 +5,7 @@ import http.client
 import json
 import socket
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -114,3 +115,37 @@ def test_the_operations_port_offers_operations_only(served: Gateway) -> None:
     for path, status in (("/metrics", 200), ("/livez", 200), ("/readyz", 200), (PATH, 404)):
         assert served.get("alice", path, port=served.port + 2).status == status
     assert served.get("", "/metrics").status == 404
+
+
+def test_people_sign_in_behind_a_proxy_that_ends_tls(gateway: Gateway) -> None:
+    gateway.environment |= {
+        "EXTERNAL_URL": "https://netweave.example.com",
+        "ALLOWED_HOSTS": "netweave.example.com,127.0.0.1",
+    }
+    del gateway.environment["ALLOW_PLAIN_HTTP"]
+    gateway.both.command[:] = gateway._command("serve", "--with-worker", "--port", str(gateway.port))
+    gateway.configure({"name": "sample", "type": "mock", "config": {"live": 0}})
+    gateway.start(gateway.both)
+    gateway.manage("add_user", "boss", "--admin", "--password-stdin", given="correct horse battery\n")
+    _, headers, page = send(gateway, "GET", "/admin/login/", Host="netweave.example.com")
+    cookie = headers["set-cookie"].split(";")[0]
+    field = page.decode().split('name="csrfmiddlewaretoken" value="')[1].split('"')[0]
+    form = urlencode(
+        {
+            "csrfmiddlewaretoken": field,
+            "username": "boss",
+            "password": "correct horse battery",
+            "next": "/admin/",
+        }
+    )
+    given = {
+        "Host": "netweave.example.com",
+        "Cookie": cookie,
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    signed_in = send(gateway, "POST", "/admin/login/", form, Origin="https://netweave.example.com", **given)
+    assert signed_in[0] == 302
+    assert "__Host-session=" in signed_in[1]["set-cookie"]
+    assert send(gateway, "POST", "/admin/login/", form, Origin="https://evil.example", **given)[0] == 403
+    pools = gateway.get("root", "/o2ims/v1/resources?limit=1", Host="netweave.example.com")
+    assert pools.headers["link"].startswith("<https://netweave.example.com/o2ims/v1/resources?")
