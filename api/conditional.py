@@ -6,6 +6,18 @@ import hashlib
 from django.http import HttpRequest, HttpResponse
 
 
+class Changed(Exception):
+    """The object is not what the caller thinks it is (`If-Match`)."""
+
+
+def must_match(request: HttpRequest, content: bytes) -> None:
+    """Raises `Changed` if `If-Match` is there and does not name `content`. Tags are weak and compared as
+    such: two answers of one tag are the same bytes."""
+    wanted = request.headers.get("If-Match")
+    if wanted is not None and not _matches(wanted, etag(content)):
+        raise Changed
+
+
 def etag(content: bytes) -> str:
     """The tag of an answer's bytes. Weak: the compressed form is the same answer."""
     return f'W/"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'

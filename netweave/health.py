@@ -41,7 +41,7 @@ def readiness() -> tuple[int, dict[str, Any]]:
 def _all_listed() -> bool:
     """Whether every configured source has been listed or has failed: before that, a short list would read
     as a deletion."""
-    states = {shelf.facts.name: shelf.facts.state for shelf in mirror.shelves}
+    states = {shelf.facts.name: shelf.facts.state for shelf in mirror.followed}
     enabled = [backend.name for backend in gateway.current().backends if backend.enabled]
     return all(states.get(name, Source.State.STARTING) != Source.State.STARTING for name in enabled)
 

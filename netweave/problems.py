@@ -11,14 +11,22 @@ from psycopg_pool import PoolTimeout
 from rest_framework.exceptions import APIException, MethodNotAllowed
 
 from adapters import errors
+from adapters.router import NoRoute
+from api.conditional import Changed
 from api.pages import PageError
 from api.problems import problem
 from o2ims import freshness
+from o2ims.drafts import Malformed
 from o2ims.freshness import StaleSources
 from o2ims.inventory import NotReady, NotThere
+from o2ims.operations import UNHEARD, KeyReused, NotFollowed, UnderWay
 from o2ims.query import QueryError
+from o2ims.record import Fenced
+from o2ims.writes import Occupied
 
 log = structlog.get_logger()
+
+_SAFE = frozenset({"GET", "HEAD"})
 
 _BACKEND: tuple[tuple[type[errors.BackendError], int, str], ...] = (  # the first that fits
     (errors.TimedOut, 504, "The backend {source} did not answer in time."),
@@ -116,10 +124,46 @@ def _stale(request: HttpRequest, exc: StaleSources) -> HttpResponse:
     return problem(request, status, detail, headers=headers, sources=names)
 
 
+def _malformed(request: HttpRequest, exc: Malformed) -> HttpResponse:
+    faults = [{"pointer": fault.pointer, "detail": fault.detail} for fault in exc.faults]
+    return problem(request, 400, f"The body cannot be used: {exc}.", errors=faults)
+
+
+def _changed(request: HttpRequest, exc: Changed) -> HttpResponse:
+    return problem(request, 412, "It is not what If-Match names any more: read it again.")
+
+
+def _occupied(request: HttpRequest, exc: Occupied) -> HttpResponse:
+    text = (
+        f"The pool still has {exc.count} resource{'s'[: exc.count != 1]}; with ?cascade=true they go with it."
+    )
+    return problem(request, 409, text)
+
+
+def _no_route(request: HttpRequest, exc: NoRoute) -> HttpResponse:
+    return problem(request, 422, "No backend is configured to take this.")
+
+
+def _key_reused(request: HttpRequest, exc: KeyReused) -> HttpResponse:
+    return problem(request, 422, "This Idempotency-Key was used for another request.")
+
+
+def _under_way(request: HttpRequest, exc: UnderWay) -> HttpResponse:
+    text = "The request with this Idempotency-Key is still under way."
+    return problem(request, 409, text, headers={"Retry-After": "2"})
+
+
+def _not_followed(request: HttpRequest, exc: Exception) -> HttpResponse:
+    text = "The backend this belongs to is being taken up or out at the moment."
+    return problem(request, 503, text, headers={"Retry-After": "2"})
+
+
 def _backend(request: HttpRequest, exc: errors.BackendError) -> HttpResponse:
     log.warning("backend_error", error_class=type(exc).__name__, error=str(exc), source=exc.source)
     status, text = next((status, text) for kind, status, text in _BACKEND if isinstance(exc, kind))
     detail = text.format(source=exc.source, detail=exc.detail, ability=getattr(exc, "ability", ""))
+    if isinstance(exc, UNHEARD) and request.method not in _SAFE:
+        detail += " It may have been done all the same: look before you ask again."
     members: dict[str, Any] = {}
     if isinstance(exc, errors.Invalid) and exc.pointer:
         members["errors"] = [{"pointer": exc.pointer, "detail": exc.detail}]
@@ -133,6 +177,13 @@ _HANDLERS: tuple[tuple[Any, Any], ...] = (
     (APIException, _api),
     ((QueryError, PageError), _parameter),
     ((NotThere, Http404), _not_there),
+    (Malformed, _malformed),
+    (Changed, _changed),
+    (Occupied, _occupied),
+    (NoRoute, _no_route),
+    (KeyReused, _key_reused),
+    (UnderWay, _under_way),
+    ((NotFollowed, Fenced), _not_followed),
     (NotReady, _not_ready),
     (StaleSources, _stale),
     (errors.BackendError, _backend),

@@ -2,8 +2,9 @@
 configuration.
 
 follow   every second, and at once when a collector wakes us: mirror, principals
-tidy     every minute: tombstones, old changes (worker only)
-collect  one collector a source (worker only), started anew when the configuration changes
+tidy     every minute: tombstones, old changes and operations (worker only)
+settle   every second: writes whose outcome nobody told, and whose turn it is in groups of sources (worker
+only) collect  one collector a source (worker only), started anew when the configuration changes
 """
 
 import asyncio
@@ -12,19 +13,22 @@ import socket
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import structlog
 from channels.layers import get_channel_layer
 from django.db import Error as DatabaseError
+from django.db import connections
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
-from o2ims import retention
-from o2ims.collector import WAKE_GROUP, Collector
+from o2ims import operations, retention, turns
+from o2ims.announcement import WAKE_GROUP
+from o2ims.collector import Collector
 from o2ims.gateway import gateway
 from o2ims.mirror import mirror
-from o2ims.models import Source
+from o2ims.models import Operation, Source
 from o2ims.threads import in_thread
 from tenancy.principals import principals
 
@@ -37,6 +41,7 @@ END_SECONDS = 8.0
 TIDY_SECONDS = 60.0
 NOTE_SECONDS = 30.0
 RECONFIGURE_SECONDS = 2.0
+SETTLERS = 4
 
 
 class Runtime:
@@ -49,6 +54,8 @@ class Runtime:
         self._wake = asyncio.Event()
         self._tasks: dict[Loop, asyncio.Task[None]] = {}
         self._noted = time.monotonic()
+        # Apart from the collectors' threads: a backend that hangs must not keep them from anything.
+        self._settling = ThreadPoolExecutor(SETTLERS, thread_name_prefix="settle")
 
     def start(self, *, web: bool, worker: bool) -> None:
         """Starts what a web process, a worker, or both in one need. Needs a running event loop."""
@@ -57,13 +64,14 @@ class Runtime:
         if web:
             loops += [self._follow, self._listen]
         if worker:
-            loops += [self._collect, self._tidy]
+            loops += [self._collect, self._tidy, self._settle]
         self._wake = asyncio.Event()
         self._tasks = {loop: asyncio.create_task(self._supervise(loop), name=loop.__name__) for loop in loops}
 
     async def stop_collecting(self) -> None:
         """Lets go of every source, so that another worker can have it at once."""
-        await _end([self._tasks[loop] for loop in (self._collect, self._tidy) if loop in self._tasks])
+        worker = (self._collect, self._tidy, self._settle)
+        await _end([self._tasks[loop] for loop in worker if loop in self._tasks])
 
     async def stop(self) -> None:
         """Ends everything."""
@@ -140,6 +148,16 @@ class Runtime:
             finally:
                 await _end(collectors)
 
+    async def _settle(self) -> None:
+        while True:
+            try:
+                await in_thread(turns.take_turns)
+                for operation in await in_thread(operations.due):
+                    self._settling.submit(settled, operation)
+            except (DatabaseError, PoolTimeout) as error:
+                self._say("down", error=type(error).__name__)
+            await asyncio.sleep(FOLLOW_SECONDS)
+
     async def _tidy(self) -> None:
         while True:
             try:
@@ -148,6 +166,18 @@ class Runtime:
             except (DatabaseError, PoolTimeout) as error:
                 self._say("down", error=type(error).__name__)
             await asyncio.sleep(TIDY_SECONDS)
+
+
+def settled(operation: Operation) -> None:
+    """Settles one operation, in a thread of the pool."""
+    try:
+        operations.settle(operation)
+    except (DatabaseError, PoolTimeout) as error:
+        log.warning("operation_unsettled", operation=str(operation.pk), error=type(error).__name__)
+    except Exception:  # the outer loop: what is due stays due
+        log.exception("operation_unsettled", operation=str(operation.pk))
+    finally:
+        connections.close_all()
 
 
 async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:

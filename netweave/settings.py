@@ -61,6 +61,8 @@ WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing to collect
 CHANGE_RETENTION = env.duration("CHANGE_RETENTION", "7d")
 TOMBSTONE_RETENTION = env.duration("TOMBSTONE_RETENTION", "1h")
 COMPARE_INTERVAL = env.duration("COMPARE_INTERVAL", "10m")
+# How long a write may take; after that a worker finds out what became of it.
+OPERATION_LIMIT = env.duration("OPERATION_LIMIT", "60s")
 HOLD_DELAY = env.duration("HOLD_DELAY", "30s")
 DRAIN = env.duration("DRAIN", "5s")
 PRINCIPALS_OFFLINE = env.duration("PRINCIPALS_OFFLINE", "10m")

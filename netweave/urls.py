@@ -21,6 +21,7 @@ from o2ims.views.versions import ApiVersions
 
 LIST: dict[str, Any] = {"get": "list"}
 ITEM: dict[str, Any] = {"get": "retrieve"}
+CREATE, UPDATE, DELETE = {"post": "create"}, {"put": "update"}, {"delete": "destroy"}
 
 # The document and the field disagree about capitals and hyphens: every spelling is answered, the first is
 # documented.
@@ -39,8 +40,6 @@ def nouns(flavour: Representation) -> list[URLPattern]:
         path("deploymentManagers/<str:id>", DeploymentManagers.as_view(ITEM, flavour=flavour)),
         path("resourceTypes", ResourceTypes.as_view(LIST, flavour=flavour)),
         path("resourceTypes/<str:id>", ResourceTypes.as_view(ITEM, flavour=flavour)),
-        path("resourcePools", ResourcePools.as_view(LIST, flavour=flavour)),
-        path("resourcePools/<str:id>", ResourcePools.as_view(ITEM, flavour=flavour)),
         path("resourcePools/<str:pool>/resources", Resources.as_view(LIST, flavour=flavour)),
         path("resourcePools/<str:pool>/resources/<str:id>", Resources.as_view(ITEM, flavour=flavour)),
     ]
@@ -49,8 +48,10 @@ def nouns(flavour: Representation) -> list[URLPattern]:
 gateway_v1: list[URLPattern] = [
     path("oCloudInfrastructure", OCloudInfrastructure.as_view(ITEM, flavour=GATEWAY_V1)),
     *nouns(GATEWAY_V1),
-    path("resources", Resources.as_view(LIST, flavour=GATEWAY_V1)),
-    path("resources/<str:id>", Resources.as_view(ITEM, flavour=GATEWAY_V1)),
+    path("resourcePools", ResourcePools.as_view(LIST | CREATE, flavour=GATEWAY_V1)),
+    path("resourcePools/<str:id>", ResourcePools.as_view(ITEM | UPDATE | DELETE, flavour=GATEWAY_V1)),
+    path("resources", Resources.as_view(LIST | CREATE, flavour=GATEWAY_V1)),
+    path("resources/<str:id>", Resources.as_view(ITEM | DELETE, flavour=GATEWAY_V1)),
 ]
 inventory: list[URLPattern | URLResolver] = [
     path("api_versions", ApiVersions.as_view(ITEM, flavour=INVENTORY_V1)),
@@ -58,6 +59,8 @@ inventory: list[URLPattern | URLResolver] = [
     path("v1", OCloudInfrastructure.as_view(ITEM, flavour=INVENTORY_V1)),
     path("v1/", OCloudInfrastructure.as_view(ITEM, flavour=INVENTORY_V1)),
     path("v1/", include(nouns(INVENTORY_V1))),
+    path("v1/resourcePools", ResourcePools.as_view(LIST, flavour=INVENTORY_V1)),
+    path("v1/resourcePools/<str:id>", ResourcePools.as_view(ITEM, flavour=INVENTORY_V1)),
 ]
 urlpatterns = [
     path("o2ims/v1/", include(gateway_v1)),

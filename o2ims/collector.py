@@ -20,18 +20,18 @@ from datetime import timedelta
 from typing import TypeVar
 
 import structlog
-from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db.models.functions import Now
 
-from adapters.base import ImsAdapter, Options
+from adapters.base import ImsAdapter
 from adapters.configuration import Backend
 from adapters.errors import BackendError, TimedOut
-from adapters.registry import ims_adapter
 from adapters.types import Ability, Batch, InventoryObject, Metadata
 from api import requests
 from o2ims import metrics
+from o2ims.announcement import announce
+from o2ims.connections import connect
 from o2ims.lease import RENEW_DEADLINE, RETRY_SECONDS, Lease, Lost
 from o2ims.models import Change, Source
 from o2ims.record import Cause, Fenced, Record
@@ -41,7 +41,6 @@ from o2ims.threads import in_thread
 log = structlog.get_logger()
 _R = TypeVar("_R")
 
-WAKE_GROUP = "changes"
 SILENCE_SECONDS = 15.0
 CHECK_SECONDS = 30.0
 SETTLE_SECONDS = 2.0
@@ -53,11 +52,6 @@ HOLD_SHARE, HOLD_COUNT = 0.3, 50
 
 class Vanished(Exception):
     """A complete list lacks so many objects that we do not believe it yet."""
-
-
-def connect(backend: Backend) -> ImsAdapter:
-    """The adapter of one configured backend, not connected. Raises `Misconfigured`."""
-    return ims_adapter(backend.kind, Options(name=backend.name, key=backend.key, config=backend.config))
 
 
 class Collector:
@@ -167,7 +161,7 @@ class Collector:
         try:
             await self._within(CHECK_SECONDS, self._call(adapter.check))
             metadata = adapter.metadata()
-            record = Record(lease.source_id, lease.epoch, self._origin(adapter))
+            record = Record(lease.source_id, lease.epoch, Origin.of(self._backend, adapter))
             abilities = sorted(str(ability) for ability in metadata.can)
             watched = Ability.REAL_TIME_EVENTS in metadata.can
             fresh = SILENCE_SECONDS + (5 if watched else self._backend.poll.total_seconds())
@@ -179,10 +173,6 @@ class Collector:
                 await self._poll(adapter, record)
         finally:
             adapter.close()
-
-    def _origin(self, adapter: ImsAdapter) -> Origin:
-        tenant = self._backend.tenant or ""
-        return Origin(self._backend.key, tenant, adapter.prefix, adapter.ordered, adapter.mapping_version)
 
     async def _poll(self, adapter: ImsAdapter, record: Record) -> None:
         while True:
@@ -262,7 +252,7 @@ class Collector:
                 record.gone, [(record.key_of(g), g.version) for g in batch.gone], cause
             )
             await in_thread(record.settle, checkpoint=batch.checkpoint)
-        await self._announce(changes, cause)
+        await announce(self._backend.name, changes, cause.request_id)
         return changes
 
     async def _complete(
@@ -335,21 +325,6 @@ class Collector:
             await in_thread(lambda: update(**facts, **newly))
         except DatabaseError:
             log.warning("state_unsaved", source=name, state=str(state))
-
-    async def _announce(self, changes: list[Change], cause: Cause) -> None:
-        """Counts the changes and wakes whoever follows the log. A lost wake-up costs them at most a
-        second."""
-        if not changes:
-            return
-        name = self._backend.name
-        for change in changes:
-            metrics.CHANGES.labels(name, change.kind, change.type).inc()
-        log.info("changes_recorded", source=name, changes=len(changes), request_id=cause.request_id)
-        try:
-            async with asyncio.timeout(0.5):
-                await get_channel_layer().group_send(WAKE_GROUP, {"type": "changes"})
-        except Exception as error:  # noqa: BLE001 - whatever Redis's client raises: nobody depends on a wake-up
-            log.debug("wake_failed", error=type(error).__name__)
 
 
 def check(backend: Backend) -> Metadata:

@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 from django.conf import settings
 
-from adapters.configuration import Configuration, ConfigurationError, load
+from adapters.configuration import Backend, Configuration, ConfigurationError, load
 
 log = structlog.get_logger()
 
@@ -29,6 +29,11 @@ class Gateway:
                     self._stamp = self._look()
                     self._current = load(self._path())
         return self._current
+
+    def backend(self, key: str) -> Backend | None:
+        """The enabled backend of that key in what is in force, or None."""
+        backends = self.current().backends
+        return next((backend for backend in backends if backend.enabled and backend.key == key), None)
 
     def refresh(self) -> bool:
         """Reads the file again if it has changed. True if another configuration is in force now."""

@@ -5,7 +5,7 @@ drops (and counts) any object whose tenant is foreign before it is encoded.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from heapq import merge
 from itertools import islice, repeat
@@ -15,9 +15,10 @@ from django.db import Error as DatabaseError
 from adapters.types import Kind
 from api.pages import PageRequest
 from o2ims import metrics
+from o2ims.entry import Entry, Facts, Owner
 from o2ims.mirror import FRESH_SECONDS, Mirror, fresh, mirror, up
 from o2ims.query import Filter
-from o2ims.shelf import Entry, Facts, Index, Shelf, after
+from o2ims.shelf import Index, Shelf, after
 from tenancy.scope import TenantScope
 
 WINDOW = 2000  # how many objects a filter looks at before it asks whether it has enough
@@ -83,19 +84,28 @@ class Inventory:
         pool = self.get(Kind.RESOURCE_POOL, pool).id if pool is not None else self._pinned_pool(kind, where)
         indexes = list(self._indexes(kind, pool))
         skip = (wanted.number - 1) * wanted.limit
+        shown = self._sees if pool is not None else self._shows
         if where is not None:
-            return self._filtered(kind, indexes, wanted, where, skip)
-        total = sum(len(index) for _, index in indexes)
-        skip = min(skip, max(0, (total - 1) // wanted.limit * wanted.limit))
-        count = skip + wanted.limit + 1
-        entries = list(islice(self._walk(kind, indexes, wanted.after, count), skip, count))
+            return self._filtered(kind, indexes, wanted, where, shown)
+        if skip:  # one past the end is answered with the last
+            total = sum(len(index) for _, index in indexes)
+            total -= 0 if pool is not None else self._left_out(kind)
+            skip = min(skip, max(0, (total - 1) // wanted.limit * wanted.limit))
+        found = filter(shown, self._walk(kind, indexes, wanted.after, skip + wanted.limit + 1))
+        entries = list(islice(found, skip, skip + wanted.limit + 1))
         return Page(entries[: wanted.limit], more=len(entries) > wanted.limit)
 
     def _filtered(
-        self, kind: Kind, indexes: list[tuple[Shelf, Index]], wanted: PageRequest, where: Filter, skip: int
+        self,
+        kind: Kind,
+        indexes: list[tuple[Shelf, Index]],
+        wanted: PageRequest,
+        where: Filter,
+        shown: Callable[[Entry], bool],
     ) -> Page:
         """Every index is searched by itself, as far as the page may need it; what is found is put in
         order."""
+        skip = (wanted.number - 1) * wanted.limit
         need = (
             None if skip else wanted.limit + 1
         )  # one past the end is answered with the last: all must be known
@@ -104,12 +114,15 @@ class Inventory:
             ids = after(index, wanted.after, len(index))
             if where.pinned is not None:
                 ids = shelf.narrowed(kind, ids, where.pinned)
-            found += _matching(shelf.entries[kind], ids, where, need)
+            found += _matching(shelf.entries[kind], ids, where, need, shown)
         if len(indexes) > 1:
             found.sort(key=lambda entry: (entry.id, entry.source.facts.order))
-        found = [entry for entry in found if self._sees(entry)]
         skip = min(skip, max(0, (len(found) - 1) // wanted.limit * wanted.limit))
         return Page(found[skip : skip + wanted.limit], more=len(found) > skip + wanted.limit)
+
+    def count(self, pool: Entry) -> int:
+        """How many resources of a pool are in scope."""
+        return sum(len(index) for _, index in self._indexes(Kind.RESOURCE, pool.id))
 
     def stale(self) -> list[Staleness]:
         """The sources in scope of which what is shown may be old."""
@@ -132,7 +145,7 @@ class Inventory:
         pools = where.equals.get("pool_id", frozenset())
         return next(iter(pools)).lower() if len(pools) == 1 else None
 
-    def _tenants(self, shelf: Shelf, kind: Kind) -> Iterable[str]:
+    def _tenants(self, shelf: Owner, kind: Kind) -> Iterable[str]:
         """Whose objects of one source are in scope ('' for those of nobody)."""
         tenant = self._scope.tenant
         if tenant is None:
@@ -152,19 +165,18 @@ class Inventory:
     def _walk(
         self, kind: Kind, indexes: list[tuple[Shelf, Index]], marker: str, count: int
     ) -> Iterator[Entry]:
-        """The entries after `marker` in the order of ids; at most `count` are needed."""
-        runs = [(shelf, after(index, marker, count)) for shelf, index in indexes]
-        if len(runs) == 1:
-            (shelf, ids) = runs[0]
+        """The entries after `marker` in the order of ids; about `count` are needed."""
+        if len(indexes) == 1:
+            (shelf, index) = indexes[0]
             entries = shelf.entries[kind]
-            found: Iterator[Entry | None] = (entries.get(id_) for id_ in ids)
+            found: Iterator[Entry | None] = (entries.get(id_) for id_ in _run(index, marker, count))
         else:
             # The order of sources decides between two of the same id; `number` keeps shelves from being
             # compared.
-            runs_of = [zip(ids, repeat(number)) for number, (_, ids) in enumerate(runs)]
-            shelves = [shelf.entries[kind] for shelf, _ in runs]
-            found = (shelves[number].get(id_) for id_, number in merge(*runs_of))
-        return (entry for entry in found if entry is not None and self._sees(entry))
+            runs = [zip(_run(index, marker, count), repeat(n)) for n, (_, index) in enumerate(indexes)]
+            shelves = [shelf.entries[kind] for shelf, _ in indexes]
+            found = (shelves[number].get(id_) for id_, number in merge(*runs))
+        return (entry for entry in found if entry is not None)
 
     def _find(self, kind: Kind, id_: str) -> Entry | None:
         for shelf in self._mirror.shelves:
@@ -180,6 +192,26 @@ class Inventory:
         metrics.FOREIGN.inc()
         return False
 
+    def _shows(self, entry: Entry) -> bool:
+        """Whether a list over several sources shows it: not where an earlier source, in this scope, has the
+        same thing."""
+        return self._sees(entry) and not self._is_twin(entry)
+
+    def _is_twin(self, entry: Entry) -> bool:
+        order = entry.source.facts.order
+        return any(
+            twin.source.facts.order < order and twin.tenant in self._tenants(twin.source, Kind.RESOURCE)
+            for twin in self._mirror.assets.twins(entry)
+        )
+
+    def _left_out(self, kind: Kind) -> int:
+        """How many of the scope's objects lists do not show."""
+        if kind is not Kind.RESOURCE:
+            return 0
+        twins = [entry for entries in list(self._mirror.assets.twice.values()) for entry in entries]
+        mine = (entry for entry in twins if entry.tenant in self._tenants(entry.source, kind))
+        return sum(map(self._is_twin, mine))
+
 
 def _canonical(id_: str) -> str:
     if not _UUID.match(id_):
@@ -187,13 +219,25 @@ def _canonical(id_: str) -> str:
     return id_.lower()
 
 
-def _matching(entries: dict[str, Entry], ids: Index, where: Filter, need: int | None) -> list[Entry]:
-    """The first `need` entries that match, in the order of `ids`. The hot loop of every filter: kept flat."""
+def _run(index: Index, marker: str, count: int) -> Iterator[str]:
+    """The ids after `marker`, looked up in pieces of `count`: the index may change meanwhile."""
+    while ids := after(index, marker, count):
+        yield from ids
+        if len(ids) < count or ids[-1] <= marker:
+            return
+        marker = ids[-1]
+
+
+def _matching(
+    entries: dict[str, Entry], ids: Index, where: Filter, need: int | None, shown: Callable[[Entry], bool]
+) -> list[Entry]:
+    """The first `need` entries that match and are shown, in the order of `ids`. The hot loop of every filter:
+    kept flat."""
     matches = where.matches
     found: list[Entry] = []
     for start in range(0, len(ids), WINDOW):
         some = [entry for id_ in ids[start : start + WINDOW] if (entry := entries.get(id_)) is not None]
-        found += [entry for entry in some if matches(entry.body)]
+        found += [entry for entry in some if matches(entry.body) and shown(entry)]
         if need is not None and len(found) >= need:
             break
     return found

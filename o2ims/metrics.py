@@ -17,6 +17,7 @@ FOREIGN = Counter(
     "netweave_foreign_dropped", "Objects of another tenant dropped by the second check. Must stay 0."
 )
 DUPLICATES = Gauge("netweave_duplicate_ids", "Ids that more than one source has.")
+TWINS = Gauge("netweave_duplicate_assets", "Global asset ids that several sources of one O-Cloud have.")
 MIRROR_AGE = Gauge(
     "netweave_mirror_age_seconds", "Since this process's mirror last caught up with the change log."
 )

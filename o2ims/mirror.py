@@ -8,6 +8,8 @@ whose log has a gap (pruned behind us) or whose generation rose is loaded again 
 import threading
 import time
 import uuid
+from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -18,8 +20,10 @@ from django.db.models.functions import Cast, Extract, Now
 
 from adapters.types import Kind
 from o2ims import metrics
+from o2ims.assets import Assets
+from o2ims.entry import Entry, Facts
 from o2ims.models import Change, Item, Source
-from o2ims.shelf import Entry, Facts, Shelf
+from o2ims.shelf import Shelf
 
 log = structlog.get_logger()
 
@@ -37,7 +41,10 @@ class Mirror:
     """The sources in the order of the configuration. One thread follows; any number read `shelves`."""
 
     def __init__(self) -> None:
+        #: The sources that are read, and all that are followed: those of a group wait for their turn.
         self.shelves: tuple[Shelf, ...] = ()
+        self.followed: tuple[Shelf, ...] = ()
+        self.assets = Assets()
         self.ready = False
         self._caught_up = time.monotonic()
         self._following = threading.Lock()
@@ -58,7 +65,7 @@ class Mirror:
 
     def _follow(self) -> None:
         started = time.monotonic()
-        shelves = {shelf.source_id: shelf for shelf in self.shelves}
+        shelves = {shelf.source_id: shelf for shelf in self.followed}
         present: list[Shelf] = []
         for row in self._rows():
             facts = self._facts(row)
@@ -71,12 +78,25 @@ class Mirror:
                     shelf = self._load(row["id"], facts)
             present.append(shelf)
             self._measure(shelf)
-        if present != list(self.shelves):
-            _tell_duplicates(present)
-        self.shelves = tuple(present)
+        self.followed = tuple(present)
+        self._show(tuple(shelf for shelf in present if shelf.facts.active))
         self._caught_up = started
         # Before any worker has ever said which sources there are, an empty list would be no answer.
         self.ready = self.ready or bool(present) or Source.objects.exists()
+
+    def _show(self, shelves: tuple[Shelf, ...]) -> None:
+        """Makes these the ones that are read."""
+        if shelves != self.shelves:
+            _tell_duplicates(shelves)
+            clouds = Counter(shelf.facts.o_cloud for shelf in shelves)
+            merged = [shelf for shelf in shelves if clouds[shelf.facts.o_cloud] > 1]
+            for shelf in self.shelves:
+                shelf.assets = None
+            self.assets = Assets(entry for shelf in merged for entry in shelf.entries[Kind.RESOURCE].values())
+            for shelf in merged:
+                shelf.assets = self.assets
+            self.shelves = shelves
+        metrics.TWINS.set(len(self.assets.twice))
 
     def look_up(self, kind: Kind, id_: str) -> None:
         """One indexed look at the table for an object that is not here: another process may know it already.
@@ -85,7 +105,7 @@ class Mirror:
         """
         if self.age > AWAY_SECONDS:
             return
-        mine = {shelf.source_id: shelf for shelf in self.shelves}
+        mine = {shelf.source_id: shelf for shelf in self.followed}
         rows = Item.objects.filter(kind=kind, object_id=uuid.UUID(id_), deleted_at__isnull=True)
         known = any(id_ in shelf.entries[kind] for shelf in mine.values())
         if rows.filter(source_id__in=list(mine)).exists() and not known:
@@ -99,7 +119,10 @@ class Mirror:
             .annotate(silent=silent)
             .values(
                 "id",
+                "key",
                 "name",
+                "group",
+                "active",
                 "o_cloud",
                 "order",
                 "shared",
@@ -174,7 +197,7 @@ def up(facts: Facts) -> bool:
     return facts.state == Source.State.UP
 
 
-def _tell_duplicates(shelves: list[Shelf]) -> None:
+def _tell_duplicates(shelves: Sequence[Shelf]) -> None:
     """An id in two sources is one thing served twice: somebody has configured a backend under two keys."""
     seen: set[str] = set()
     twice: set[str] = set()

@@ -1,11 +1,13 @@
-"""The inventory's tables: where it comes from (Source), what is there (Item), what happened (Change)."""
+"""The inventory's tables: where it comes from (Source), what is there (Item), what happened (Change), and
+what somebody wanted to happen (Operation)."""
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.utils import timezone
 
+from adapters.aggregation import Group
 from adapters.configuration import Backend, Configuration
 
 
@@ -21,7 +23,7 @@ class SourceQuerySet(models.QuerySet["Source"]):
         from it."""
         enabled = [backend for backend in configuration.backends if backend.enabled]
         for order, backend in enumerate(enabled):
-            Source.take(backend, order)
+            Source.take(backend, order, configuration.group_of(backend.name))
         gone = self.present().exclude(key__in=[backend.key for backend in enabled])
         gone.update(retired_at=timezone.now(), generation=models.F("generation") + 1)
 
@@ -47,6 +49,14 @@ class Source(models.Model):
     tenant = models.CharField(max_length=63, blank=True, help_text="Owner of objects that carry no tenant.")
     shared = models.BooleanField(default=False, help_text="Objects of no tenant are seen by every tenant.")
     order = models.PositiveIntegerField(default=0)
+    group = models.CharField(
+        max_length=200, blank=True, db_default="", help_text="Of sources one of which is read at a time."
+    )
+    turn = models.PositiveIntegerField(db_default=0, help_text="Its place in the group.")
+    strategy = models.CharField(max_length=10, db_default="merge", help_text="How that one is chosen.")
+    active = models.BooleanField(
+        db_default=True, help_text="Whether it is the one of its group that is read."
+    )
     state = models.CharField(max_length=10, choices=State.choices, default=State.STARTING)
     state_since = models.DateTimeField(default=timezone.now)
     contact_at = models.DateTimeField(null=True, help_text="When the backend last proved to be there.")
@@ -78,18 +88,24 @@ class Source(models.Model):
         return self.name
 
     @classmethod
-    def take(cls, backend: Backend, order: int) -> None:
+    def take(cls, backend: Backend, order: int, group: Group | None = None) -> None:
         """Makes or updates the row of one configured backend."""
-        facts = {
+        turns = group is not None and group.strategy.takes_turns
+        facts: dict[str, Any] = {
             "name": backend.name,
             "kind": backend.kind,
             "o_cloud": backend.o_cloud,
             "tenant": backend.tenant or "",
             "shared": backend.shared,
             "order": order,
+            "group": f"{group.o_cloud}/{group.sources[0]}"[:200] if group and turns else "",
+            "turn": group.sources.index(backend.name) if group and turns else 0,
+            "strategy": group.strategy if group else "merge",
             "retired_at": None,
+            **({} if turns else {"active": True}),
         }
-        row, made = cls.objects.get_or_create(key=backend.key, defaults=facts)
+        made_active = {"active": not facts["turn"]}  # after that, `o2ims/turns.py` decides
+        row, made = cls.objects.get_or_create(key=backend.key, defaults=made_active | facts)
         if made or all(getattr(row, name) == value for name, value in facts.items()):
             return
         cls.objects.filter(pk=row.pk).update(**facts, generation=models.F("generation") + 1)
@@ -160,3 +176,67 @@ class Change(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.kind} {self.object_id}"
+
+
+class Operation(models.Model):
+    """A write: a row before the backend is called, so that whatever happens then leaves a trace.
+
+    started ─► done      the backend did it, and what it answered is recorded (in one transaction)
+            ├► failed    the backend did not do it
+            └► settled   nobody heard the backend's answer: a worker has looked, and recorded what is there
+
+    `native_name` is what a new object is called over there, `native_id` which object is meant otherwise.
+    `asked` is what the caller sent; `answer` is the object's body as it was answered. After `deadline` a
+    worker settles it.
+    """
+
+    class Action(models.TextChoices):
+        CREATE = "create"
+        UPDATE = "update"
+        DELETE = "delete"
+
+    class State(models.TextChoices):
+        STARTED = "started"
+        DONE = "done"
+        FAILED = "failed"
+        SETTLED = "settled"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    source = models.ForeignKey(Source, models.CASCADE, related_name="operations")
+    action = models.CharField(max_length=6, choices=Action.choices)
+    kind = models.CharField(max_length=20)
+    native_name = models.TextField(blank=True)
+    native_id = models.TextField(blank=True)
+    object_id = models.UUIDField(null=True)
+    tenant = models.CharField(max_length=63, blank=True, help_text="Whose object it is; nobody's if empty.")
+    actor = models.CharField(max_length=150)
+    request_id = models.CharField(max_length=64)
+    traceparent = models.CharField(max_length=55, blank=True)
+    idempotency_key = models.CharField(max_length=255, blank=True)
+    fingerprint = models.CharField(max_length=32, help_text="Of what was asked, to know a repeat by.")
+    asked = models.JSONField(default=dict)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.STARTED)
+    error_class = models.CharField(max_length=40, blank=True)
+    error = models.TextField(blank=True)
+    answer = models.JSONField(null=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    deadline = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-started_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["actor", "idempotency_key"],
+                name="operation_key",
+                condition=~models.Q(idempotency_key=""),
+            )
+        ]
+        indexes = [
+            models.Index(fields=["deadline"], name="operation_due", condition=models.Q(state="started")),
+            models.Index(fields=["object_id"], name="operation_by_object"),
+            models.Index(fields=["started_at"], name="operation_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.kind} {self.native_name or self.native_id}"

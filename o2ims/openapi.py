@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from adapters.types import Kind
+from o2ims.openapi_parts import DRAFTS, HEADERS, PARAMETERS, PROBLEM_SCHEMA, VERSIONS_SCHEMA
 from o2ims.representations.attribute import Shape
 from o2ims.representations.gateway_v1 import GATEWAY_V1
 from o2ims.representations.inventory_v1 import INVENTORY_V1
@@ -18,7 +19,7 @@ PROBLEM = "#/components/schemas/Problem"
 _ERRORS = {
     400: ("BadRequest", "A parameter is wrong: `errors` says which and why."),
     401: ("Unauthorized", "No token, or one that is unknown, expired or revoked."),
-    403: ("Forbidden", "The tenant is not active."),
+    403: ("Forbidden", "The tenant is not active, or the caller may not do this."),
     404: ("NotFound", "Nothing of that id in the caller's scope."),
     405: ("MethodNotAllowed", "The path does not take this method; `Allow` says which it takes."),
     406: ("NotAcceptable", "Neither JSON nor the offered version is acceptable to the caller."),
@@ -27,6 +28,13 @@ _ERRORS = {
     502: ("BadGateway", "With `Prefer: handling=strict`: a source is not fresh."),
     503: ("ServiceUnavailable", "The gateway cannot answer now; try again after `Retry-After` seconds."),
     504: ("GatewayTimeout", "With `Prefer: handling=strict`: a source does not answer."),
+}
+_WRITE_ERRORS = {
+    409: ("Conflict", "The backend has such an object already, or it has changed, or it is not empty."),
+    412: ("PreconditionFailed", "The object is not what `If-Match` names any more."),
+    415: ("UnsupportedMediaType", "The body is not application/json."),
+    422: ("UnprocessableContent", "No backend takes this, or the idempotency key was another request's."),
+    501: ("NotImplemented", "The backend cannot do this; `detail` names the missing ability."),
 }
 _VARIANTS = re.compile(r"/(?:O2ims[-_]|o2ims_)infrastructure|/v1/\Z")
 
@@ -60,26 +68,80 @@ def describe(flavour: Representation, noun: str, kind: Kind | None, path: str) -
         "responses": {
             "200": _ok(flavour, noun, kind, one=one),
             "304": {"description": "The caller has this very answer already (`If-None-Match`)."},
-            **{
-                str(status): {"$ref": f"#/components/responses/{name}"}
-                for status, (name, _) in _ERRORS.items()
-            },
+            **_problems(_ERRORS),
         },
     }
 
 
+def describe_write(flavour: Representation, noun: str, kind: Kind, path: str, method: str) -> dict[str, Any]:
+    """The OpenAPI operation of POST, PUT or DELETE on `path`."""
+    verb = {"POST": "Create", "PUT": "Update", "DELETE": "Delete"}[method]
+    one = noun[0].upper() + noun[1:-1]
+    shape, component = flavour.shapes[kind], flavour.components[kind]
+    body = {
+        "application/json": {
+            "schema": {"$ref": f"#/components/schemas/{component}"},
+            "example": example(shape),
+        }
+    }
+    tag, shown = {"ETag": "ETag", "X-Request-Id": "X-Request-Id"}, {"X-Request-Id": "X-Request-Id"}
+    answers: dict[str, dict[str, Any]] = {
+        "POST": {"201": _answer("It is made.", {**tag, "Location": "Location"}, body)},
+        "PUT": {"200": _answer("It is so now.", tag, body)},
+        "DELETE": {
+            "204": _answer("It is gone.", shown),
+            "202": _answer("The backend has begun; so it is now.", {**tag, "Location": "Location"}, body),
+        },
+    }
+    names = ["idempotencyKey", *([] if method == "POST" else ["ifMatch"])]
+    names += ["cascade"] if method == "DELETE" and kind is Kind.RESOURCE_POOL else []
+    operation = {
+        "operationId": f"o2ims{verb}{one}",
+        "summary": f"{verb} one of the {noun}",
+        "tags": [TAGS[0]["name"]],
+        "security": [{"bearer": []}],
+        "parameters": [
+            *_path_parameters(path),
+            *({"$ref": f"#/components/parameters/{name}"} for name in names),
+        ],
+        "responses": {**answers[method], **_problems(_ERRORS | _WRITE_ERRORS)},
+    }
+    if method == "DELETE":
+        return operation
+    draft = DRAFTS[verb + one]
+    content = {"schema": {"$ref": f"#/components/schemas/{verb}{one}"}, "example": draft["examples"][0]}
+    return {**operation, "requestBody": {"required": True, "content": {"application/json": content}}}
+
+
+def _answer(text: str, headers: dict[str, str], content: dict[str, Any] | None = None) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "description": text,
+        "headers": {
+            name: {"$ref": f"#/components/headers/{component}"} for name, component in headers.items()
+        },
+    }
+    return {**found, "content": content} if content else found
+
+
+def _problems(errors: dict[int, tuple[str, str]]) -> dict[str, Any]:
+    return {str(status): {"$ref": f"#/components/responses/{name}"} for status, (name, _) in errors.items()}
+
+
 def components() -> dict[str, dict[str, Any]]:
     """What operations refer to: schemas, error responses, parameters, headers, the security scheme."""
-    schemas: dict[str, Any] = {"Problem": _PROBLEM_SCHEMA, "ApiVersions": _VERSIONS_SCHEMA}
+    schemas: dict[str, Any] = {"Problem": PROBLEM_SCHEMA, "ApiVersions": VERSIONS_SCHEMA, **DRAFTS}
     for flavour in FLAVOURS:
         for kind, shape in flavour.shapes.items():
             schemas[flavour.components[kind]] = _component(shape)
         schemas[flavour.o_cloud_component] = _component(flavour.o_cloud)
     return {
         "schemas": schemas,
-        "responses": {name: _problem_response(status, text) for status, (name, text) in _ERRORS.items()},
-        "parameters": _PARAMETERS,
-        "headers": _HEADERS,
+        "responses": {
+            name: _problem_response(status, name, text)
+            for status, (name, text) in (_ERRORS | _WRITE_ERRORS).items()
+        },
+        "parameters": PARAMETERS,
+        "headers": HEADERS,
         "securitySchemes": {
             "bearer": {
                 "type": "http",
@@ -116,7 +178,7 @@ def _ok(flavour: Representation, noun: str, kind: Kind | None, *, one: bool) -> 
     headers = ["ETag", "X-Request-Id", *(["Version"] if flavour.version else [])]
     if noun == "api_versions":
         body: dict[str, Any] = {"$ref": "#/components/schemas/ApiVersions"}
-        shown: Any = _VERSIONS_SCHEMA["examples"][0]
+        shown: Any = VERSIONS_SCHEMA["examples"][0]
     elif kind is None:
         body = {"$ref": f"#/components/schemas/{flavour.o_cloud_component}"}
         shown = example(flavour.o_cloud)
@@ -141,148 +203,15 @@ def _ok(flavour: Representation, noun: str, kind: Kind | None, *, one: bool) -> 
     }
 
 
-def _problem_response(status: int, text: str) -> dict[str, Any]:
-    name = _ERRORS[status][0]
+def _problem_response(status: int, name: str, text: str) -> dict[str, Any]:
     title = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     shown = {"type": "about:blank", "title": title, "status": status, "detail": text, "requestId": "7f0c2c4e"}
     headers = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
     if status == 401:
         headers["WWW-Authenticate"] = {"$ref": "#/components/headers/WWW-Authenticate"}
-    if status == 503:
+    if status in {409, 503}:
         headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
     if status == 405:
         headers["Allow"] = {"$ref": "#/components/headers/Allow"}
     content = {"application/problem+json": {"schema": {"$ref": PROBLEM}, "example": shown}}
     return {"description": text, "headers": headers, "content": content}
-
-
-def _query(name: str, text: str, shown: str, **more: Any) -> dict[str, Any]:
-    found = {"name": name, "in": "query", "description": text, "schema": {"type": "string"}, **more}
-    return found if not shown else {**found, "examples": {"one": {"value": shown}}}
-
-
-def _flag(name: str, text: str) -> dict[str, Any]:
-    return _query(name, text, "", schema={"type": "string", "enum": ["", "true"]}, allowEmptyValue=True)
-
-
-def _header(text: str, type_: str = "string") -> dict[str, Any]:
-    return {"description": text, "schema": {"type": type_}}
-
-
-def _limit(default: int) -> dict[str, Any]:
-    whole = {"type": "integer", "minimum": 1, "default": default}
-    return _query("limit", "At most this many (never more than 1,000).", "", schema=whole)
-
-
-_PARAMETERS: dict[str, dict[str, Any]] = {
-    "filter": _query(
-        "filter",
-        "Terms joined by `;` (and): `(eq,name,x)`, with eq neq gt gte lt lte in nin cont ncont (SOL013 5.2).",
-        "",
-    ),
-    "allFields": _flag("all_fields", "Everything there is of each object."),
-    "fields": _query("fields", "These complex attributes too; paths with `/` pick a part.", ""),
-    "excludeFields": _query("exclude_fields", "Everything but these.", ""),
-    "excludeDefault": _flag("exclude_default", "Without what is left out by default."),
-    "limit": _limit(100),
-    "limitInventory": _limit(30),
-    "marker": _query(
-        "nextpage_opaque_marker", "From the `Link` of the page before; a page number is accepted too.", ""
-    ),
-    "ifNoneMatch": {
-        "name": "If-None-Match",
-        "in": "header",
-        "description": "The ETag the caller has.",
-        "schema": {"type": "string"},
-    },
-    "prefer": {
-        "name": "Prefer",
-        "in": "header",
-        "description": "`handling=strict`: an error rather than an old answer.",
-        "schema": {"type": "string"},
-    },
-    "version": {
-        "name": "Version",
-        "in": "header",
-        "description": "The wanted version of the API, for instance 1.2.0.",
-        "schema": {"type": "string"},
-    },
-}
-_HEADERS: dict[str, dict[str, Any]] = {
-    "ETag": _header("Names this very answer."),
-    "X-Request-Id": _header("The caller's request id, or a new one."),
-    "Version": _header("The version of the API that answers."),
-    "Age": _header(
-        "Seconds since the oldest of the shown was confirmed; only where something is not fresh.", "integer"
-    ),
-    "Proxy-Status": _header("RFC 9209: which source is not fresh, and why."),
-    "Preference-Applied": _header("The preference that was honoured."),
-    "Link": _header('`rel="next"`: the next page.'),
-    "WWW-Authenticate": _header("How to authenticate."),
-    "Retry-After": _header("Seconds to wait.", "integer"),
-    "Allow": _header("The methods this path takes."),
-}
-_PROBLEM_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "description": "RFC 9457.",
-    "required": ["type", "title", "status", "detail", "requestId"],
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "requestId": {"type": "string"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["detail"],
-                "properties": {
-                    "parameter": {"type": "string"},
-                    "pointer": {"type": "string"},
-                    "detail": {"type": "string"},
-                },
-            },
-        },
-        "sources": {
-            "type": "array",
-            "items": {"type": "string"},
-            "description": "The sources that are not fresh.",
-        },
-    },
-    "examples": [
-        {
-            "type": "about:blank",
-            "title": "Bad Request",
-            "status": 400,
-            "requestId": "7f0c2c4e",
-            "detail": "filter: unknown attribute 'nme'",
-            "errors": [{"parameter": "filter", "detail": "unknown attribute 'nme'"}],
-        }
-    ],
-}
-_VERSIONS_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["uriPrefix", "apiVersions"],
-    "properties": {
-        "uriPrefix": {"type": "string"},
-        "apiVersions": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["version"],
-                "properties": {
-                    "version": {"type": "string"},
-                    "isDeprecated": {"type": "boolean"},
-                    "retirementDate": {"type": "string", "format": "date-time"},
-                },
-            },
-        },
-    },
-    "examples": [
-        {
-            "uriPrefix": "/o2ims-infrastructureInventory/v1",
-            "apiVersions": [{"version": "1.2.0", "isDeprecated": False}],
-        }
-    ],
-}

@@ -67,9 +67,10 @@ Key = tuple[str, uuid.UUID]
 
 
 class Record:
-    """One source's facts, written by whoever holds `epoch`."""
+    """One source's facts, written by whoever holds `epoch`; without one, by somebody who writes down what a
+    backend answered to their own write."""
 
-    def __init__(self, source_id: int, epoch: int, origin: Origin) -> None:
+    def __init__(self, source_id: int, epoch: int | None, origin: Origin) -> None:
         self._source_id = source_id
         self._epoch = epoch
         self.origin = origin
@@ -134,13 +135,13 @@ class Record:
 
     def settle(self, **facts: Any) -> None:
         """Writes what is known about the source itself (state, checkpoint, times). Raises `Fenced`."""
-        mine = Source.objects.filter(pk=self._source_id, epoch=self._epoch, retired_at__isnull=True)
-        if not mine.update(**facts):
+        mine = Source.objects.filter(pk=self._source_id, retired_at__isnull=True)
+        if self._epoch is None or not mine.filter(epoch=self._epoch).update(**facts):
             raise Fenced
 
     def _locked(self) -> Source:
-        source = Source.objects.select_for_update().filter(pk=self._source_id, epoch=self._epoch).first()
-        if source is None or source.retired_at is not None:
+        source = Source.objects.select_for_update(no_key=True).get(pk=self._source_id)
+        if source.retired_at is not None or self._epoch not in {None, source.epoch}:
             raise Fenced
         return source
 

@@ -1,10 +1,10 @@
-"""What is forgotten in time: tombstones after an hour, changes after a week."""
+"""What is forgotten in time: tombstones after an hour, changes and operations after a week."""
 
 import structlog
 from django.conf import settings
 from django.db.models.functions import Now
 
-from o2ims.models import Change, Item
+from o2ims.models import Change, Item, Operation
 
 log = structlog.get_logger()
 
@@ -15,6 +15,8 @@ def tidy() -> int:
     """Deletes what is old enough, in small transactions. Returns how many rows."""
     tombstones = Item.objects.filter(deleted_at__lt=Now() - settings.TOMBSTONE_RETENTION)
     deleted, _ = tombstones.delete()
+    over = Operation.objects.filter(ended_at__lt=Now() - settings.CHANGE_RETENTION)
+    deleted += over.delete()[0]
     while True:
         old = Change.objects.filter(at__lt=Now() - settings.CHANGE_RETENTION).values_list("id", flat=True)[
             :BATCH

@@ -7,60 +7,15 @@ since.
 
 import threading
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Mapping
 from typing import Any
 
 from adapters.types import Kind
+from o2ims.assets import Assets
 from o2ims.column import Column, narrowed
+from o2ims.entry import Entry, Facts
 from o2ims.query.filter import Pinned
 
 COLUMNS = 16  # a source keeps at most this many; the oldest makes room
-
-
-class Entry:
-    """One object. `body` is the stored body with `o_cloud_id` added; `encoded` holds its bytes per
-    representation, made on first use."""
-
-    __slots__ = ("body", "encoded", "id", "kind", "pool", "source", "tenant")
-
-    def __init__(self, kind: Kind, tenant: str, body: Mapping[str, Any], source: "Shelf") -> None:
-        self.kind = kind
-        self.id: str = body["id"]
-        self.tenant = tenant
-        self.body = body
-        self.pool: str | None = body["pool_id"] if kind is Kind.RESOURCE else None
-        self.source = source
-        self.encoded: dict[str, bytes] = {}
-
-
-class Facts:
-    """What a reader needs to know of a source. Replaced as a whole when the source's row changes."""
-
-    __slots__ = (
-        "error_class",
-        "fresh_seconds",
-        "generation",
-        "name",
-        "o_cloud",
-        "order",
-        "shared",
-        "silent",
-        "state",
-        "tenant",
-    )
-
-    def __init__(self, **facts: Any) -> None:
-        self.name: str = facts["name"]
-        self.o_cloud: str = facts["o_cloud"]
-        self.order: int = facts["order"]
-        self.shared: bool = facts["shared"]
-        self.tenant: str = facts["tenant"]
-        self.state: str = facts["state"]
-        self.error_class: str = facts["error_class"]
-        self.generation: int = facts["generation"]
-        self.fresh_seconds: float = facts["fresh_seconds"]
-        #: Seconds since the backend last proved to be there, as of the last look; None if it never did.
-        self.silent: float | None = facts["silent"]
 
 
 Index = list[str]
@@ -77,6 +32,8 @@ class Shelf:
         self._ids: dict[tuple[Kind, str], Index] = {}
         self._columns: dict[tuple[Kind, str, str], Column] = {}
         self._lock = threading.Lock()
+        #: Where twins in other sources are found; None while this source is not read, or is the only one.
+        self.assets: Assets | None = None
         self._pools: dict[tuple[str, str], Index] = {}
 
     def put(self, kind: Kind, tenant: str, body: dict[str, Any]) -> None:
@@ -93,6 +50,8 @@ class Shelf:
                 if old is not None:
                     column.remove(old.body)
                 column.add(body)
+        if self.assets is not None:
+            self.assets.replace(old, entry)
         if old is None:
             for index in self._indexes(entry):
                 insort(index, entry.id)
@@ -114,6 +73,8 @@ class Shelf:
                 return
             for column in self._of(kind):
                 column.remove(entry.body)
+        if self.assets is not None:
+            self.assets.replace(entry, None)
         for index in self._indexes(entry):
             at = bisect_left(index, id_)
             if at < len(index) and index[at] == id_:

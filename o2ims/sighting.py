@@ -10,6 +10,8 @@ from typing import Any, assert_never
 
 import orjson
 
+from adapters.base import ImsAdapter
+from adapters.configuration import Backend
 from adapters.types import (
     KINDS,
     DeploymentManager,
@@ -38,6 +40,13 @@ class Origin:
     prefix: str
     ordered: bool
     mapping_version: int
+
+    @classmethod
+    def of(cls, backend: Backend, adapter: ImsAdapter) -> "Origin":
+        """What a configured backend and its adapter make of it."""
+        return cls(
+            backend.ids, backend.tenant or "", adapter.prefix, adapter.ordered, adapter.mapping_version
+        )
 
 
 @dataclass(frozen=True, slots=True)

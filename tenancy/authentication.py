@@ -21,7 +21,12 @@ class MiddlewareAuthentication(BaseAuthentication):
         return REALM
 
 
-def scope_of(request: Request) -> TenantScope:
-    """What the caller of `request` may see. There is no request without a principal behind `Identified`."""
+def principal_of(request: Request) -> Principal:
+    """Who the caller of `request` is. There is no request without a principal behind `Identified`."""
     principal: Principal = request._request.principal  # type: ignore[attr-defined]
-    return principal.scope
+    return principal
+
+
+def scope_of(request: Request) -> TenantScope:
+    """What the caller of `request` may see."""
+    return principal_of(request).scope

@@ -1,10 +1,11 @@
-"""What an identified caller may do. Until roles come: read what its scope shows."""
+"""What an identified caller may do. Until roles come: read what its scope shows, and change what is its
+own."""
 
 from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth import get_user
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from tenancy.principals import Principal
@@ -14,11 +15,12 @@ if TYPE_CHECKING:  # DRF's views import this module by its settings
 
 
 class Identified(BasePermission):
-    """Somebody the middleware identified."""
+    """Somebody the middleware identified; who only reads may not use methods that change something."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:  # noqa: ARG002
-        """Whether the caller is identified."""
-        return isinstance(request.user, Principal)
+        """Whether the caller may use this method at all."""
+        caller: object = request.user
+        return isinstance(caller, Principal) and (request.method in SAFE_METHODS or caller.writes)
 
 
 class MayReadDocs(BasePermission):

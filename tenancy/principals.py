@@ -43,6 +43,8 @@ class Principal:
     tenant: str | None
     authentication: str
     expires_at: datetime | None
+    #: Until roles come: a tenant's people may change what is theirs, of the platform's only its admins.
+    writes: bool
 
     is_authenticated = True  # what DRF asks of a user
 
@@ -117,7 +119,8 @@ class Principals:
         user = token.user
         if user.tenant is not None and user.tenant.status != Tenant.Status.ACTIVE:
             raise Suspended
-        principal = Principal(str(user.pk), user.username, user.tenant_id, "token", token.expires_at)
+        writes = user.tenant_id is not None or user.is_superuser
+        principal = Principal(str(user.pk), user.username, user.tenant_id, "token", token.expires_at, writes)
         with self._lock:
             if generation == self._generation:  # nothing was revoked while we read
                 self._by_digest[digest] = principal

@@ -6,11 +6,15 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.error import HTTPError
 
+import psycopg
 import yaml
 
 from tests.peers.postgres import Postgres
@@ -79,10 +83,21 @@ class Gateway:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def configure(self, *adapters: dict[str, Any]) -> None:
+    def configure(self, *adapters: dict[str, Any], **more: Any) -> None:
         """Writes gateway.yaml."""
-        text = yaml.safe_dump({"oCloud": {"id": "ocloud-test", "name": "Test"}, "adapters": list(adapters)})
-        self._configuration.write_text(text)
+        cloud = {"id": "ocloud-test", "name": "Test"}
+        self._configuration.write_text(yaml.safe_dump({"oCloud": cloud, "adapters": list(adapters), **more}))
+
+    def another_web(self) -> tuple[Process, int]:
+        """A second web process, not started, and its port."""
+        port = self._three_ports()
+        return self._process("web-2", "serve", "--port", str(port)), port
+
+    @contextmanager
+    def database(self) -> Iterator[psycopg.Connection]:
+        """The database in other hands, in one transaction."""
+        with psycopg.connect(self.environment["MIGRATE_DATABASE_URL"]) as found:
+            yield found
 
     def manage(self, *words: str, status: int = 0, given: str = "") -> str:
         """Runs a management command, with `given` on its standard input; its standard output, and its error
@@ -111,14 +126,26 @@ class Gateway:
         given = {name.replace("_", "-"): value for name, value in headers.items()}
         if who:
             given["Authorization"] = f"Bearer {self.tokens[who]}"
-        request = urllib.request.Request(f"http://127.0.0.1:{port or self.port}{path}", headers=given)
+        return self._ask(urllib.request.Request(f"http://127.0.0.1:{port or self.port}{path}", headers=given))
+
+    def _ask(self, request: urllib.request.Request) -> Answer:
         try:
             with urllib.request.urlopen(request, timeout=20) as found:
                 return self._answer(found.status, found.headers, found.read())
         except HTTPError as error:
             return self._answer(error.code, error.headers, error.read())
-        except OSError:
+        except (OSError, HTTPException):
             return Answer(0, {}, None)
+
+    def send(
+        self, who: str, method: str, path: str, body: Any = None, *, port: int | None = None, **headers: str
+    ) -> Answer:
+        """One request that changes something. Status 0 where nobody answers."""
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        given |= {"Authorization": f"Bearer {self.tokens[who]}", "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        url = f"http://127.0.0.1:{port or self.port}{path}"
+        return self._ask(urllib.request.Request(url, method=method, data=data, headers=given))
 
     def metric(self, name: str, *, port: int | None = None) -> float | None:
         """One sample of /metrics, by its whole name with labels; None where there is none, or nobody

@@ -2,11 +2,11 @@
 what it has."""
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from adapters.errors import BackendError
 from adapters.ims import memory
-from adapters.types import InventoryObject, Resource
+from adapters.types import Batch, InventoryObject, Resource
 
 
 class Adapter(memory.Adapter):
@@ -26,6 +26,12 @@ class Adapter(memory.Adapter):
         if self.fault:
             raise self.fault
         super().check()
+
+    def find(self, *words: Any, **more: Any) -> Batch:
+        """Fails if it is to."""
+        if self.fault:
+            raise self.fault
+        return super().find(*words, **more)
 
     def everything(self) -> Iterator[InventoryObject]:
         """Without the first `hidden` resources; `garbled` adds one that cannot be stored."""

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 
 from adapters.types import Kind
+from o2ims.entry import Entry
 from o2ims.representations.attribute import Attribute, Shape
-from o2ims.shelf import Entry
 
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 

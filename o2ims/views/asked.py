@@ -50,3 +50,13 @@ def _once(query: pages.Query, name: str) -> str | None:
     if values is not None and len(values) > 1:
         raise QueryError(name, "may be given once")
     return None if values is None else values[0]
+
+
+def flag(request: HttpRequest, name: str) -> bool:
+    """A parameter that is `true` or `false`, and false where it is absent. Raises `QueryError`."""
+    values = request.GET.getlist(name)
+    if values in ([], ["false"]):
+        return False
+    if values == ["true"]:
+        return True
+    raise QueryError(name, "must be true or false, once")

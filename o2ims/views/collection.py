@@ -11,11 +11,11 @@ from rest_framework.viewsets import ViewSet
 from adapters.types import Kind
 from api import conditional, pages
 from o2ims import freshness, openapi
+from o2ims.entry import Entry
 from o2ims.inventory import Inventory, Page
 from o2ims.query import Selector
 from o2ims.representations.gateway_v1 import GATEWAY_V1
 from o2ims.representations.representation import Representation
-from o2ims.shelf import Entry
 from o2ims.views.asked import Asked, asked, selector
 from o2ims.views.versions import negotiated
 from tenancy.authentication import scope_of
@@ -24,7 +24,7 @@ from tenancy.authentication import scope_of
 class Collection(ViewSet):
     """A list and its items, of one `kind`, in one `flavour` of the API."""
 
-    http_method_names = ["get", "head"]
+    http_method_names = ["get", "head", "post", "put", "delete"]  # as far as the route maps them
     flavour: Representation = GATEWAY_V1
     kind: ClassVar[Kind]
     noun: ClassVar[str]
@@ -49,8 +49,10 @@ class Collection(ViewSet):
         content = self._chosen(entry, chosen) if chosen else self.flavour.full(entry)
         return conditional.answer(request._request, content, {**version, **headers})
 
-    def describe(self, path: str) -> dict[str, Any]:
-        """The OpenAPI operation of GET on `path`."""
+    def describe(self, path: str, method: str) -> dict[str, Any]:
+        """The OpenAPI operation of `method` on `path`."""
+        if method != "GET":
+            return openapi.describe_write(self.flavour, self.noun, self.kind, path, method)
         return openapi.describe(self.flavour, self.noun, self.kind, path)
 
     def _listed(self, request: Request, wanted: Asked, page: Page, headers: dict[str, str]) -> HttpResponse:

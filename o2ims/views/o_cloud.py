@@ -32,7 +32,7 @@ class OCloudInfrastructure(ViewSet):
             request._request, orjson.dumps(chosen.apply(wire) if chosen else wire), version
         )
 
-    def describe(self, path: str) -> dict[str, Any]:
+    def describe(self, path: str, method: str) -> dict[str, Any]:  # noqa: ARG002
         """The OpenAPI operation of GET on `path`."""
         return openapi.describe(self.flavour, self.noun, None, path)
 

@@ -1,6 +1,11 @@
 """Resources, of every pool or of one."""
 
+from django.http import HttpResponse
+from rest_framework.request import Request
+
 from adapters.types import Kind
+from o2ims import drafts
+from o2ims.views import written
 from o2ims.views.collection import Collection
 
 
@@ -9,3 +14,14 @@ class Resources(Collection):
 
     kind = Kind.RESOURCE
     noun = "resources"
+
+    def create(self, request: Request) -> HttpResponse:
+        """A new resource, in the pool that the body names."""
+        draft = drafts.new_resource(request.data)
+        outcome = written.writes(request).create_resource(draft)
+        return written.created(request, self.flavour, self.kind, outcome)
+
+    def destroy(self, request: Request, id: str) -> HttpResponse:  # noqa: A002 - the path's name for it
+        """The resource goes."""
+        written.precondition(request, self.flavour, self.kind, id)
+        return written.deleted(request, self.flavour, self.kind, written.writes(request).delete_resource(id))

@@ -48,6 +48,6 @@ class ApiVersions(ViewSet):
         }
         return conditional.answer(request._request, orjson.dumps(found), negotiated(request, self.flavour))
 
-    def describe(self, path: str) -> dict[str, Any]:
+    def describe(self, path: str, method: str) -> dict[str, Any]:  # noqa: ARG002
         """The OpenAPI operation of GET on `path`."""
         return openapi.describe(self.flavour, self.noun, None, path)

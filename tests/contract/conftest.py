@@ -5,7 +5,7 @@ import pytest
 from tests.adapters.kubernetes_objects import naming
 from tests.peers.kubernetes import ControlPlane
 
-pytest.register_assert_rewrite("tests.contract.ims")
+pytest.register_assert_rewrite("tests.contract.ims", "tests.contract.writing")
 
 
 @pytest.fixture

@@ -83,9 +83,9 @@ def test_a_source_shows_its_state_its_error_and_hides_secrets(
     page = admin.get(reverse("admin:o2ims_source_change", args=[one.source.pk])).content.decode()
     assert "Unauthorized: sample: the token is wrong" in page
     assert "state-down" in page
-    from o2ims.admin import _hidden
+    from o2ims.admin.words import hidden
 
-    assert _hidden({"apiKey": "s3cret", "nested": {"password": "env:NAME"}, "path": "/x"}) == {
+    assert hidden({"apiKey": "s3cret", "nested": {"password": "env:NAME"}, "path": "/x"}) == {
         "apiKey": "***",
         "nested": {"password": "env:NAME"},
         "path": "/x",

@@ -79,7 +79,7 @@ async def test_everything_is_recorded_and_then_each_change(shared: Backend, outs
         assert await in_thread(living) == 132
         outside.tick()
         await until(lambda: Change.objects.count() == 133)
-        outside.delete_resource("node-mock-001")
+        outside.delete_resource("node-mock-001", tenant="acme")
         await until(lambda: living() == 131)
         (last,) = await in_thread(lambda: list(Change.objects.order_by("-sequence")[:1]))
         assert (last.type, (last.before or {})["extensions"]["mock.nativeId"]) == ("DELETE", "node-mock-001")
@@ -100,7 +100,7 @@ async def test_a_restart_with_nothing_changed_is_no_change(shared: Backend, outs
 async def test_what_happened_while_away_is_told_when_back(shared: Backend, outside: Memory) -> None:
     async with collecting(shared):
         await until(lambda: living() == 132)
-    outside.delete_resource("node-mock-002")
+    outside.delete_resource("node-mock-002", tenant="acme")
     outside.tick()
     async with collecting(shared):
         await until(lambda: Change.objects.count() == 134)
@@ -265,7 +265,7 @@ async def test_what_can_only_be_polled_is_polled_and_compared(tmp_path: Path) ->
         await until(lambda: living() == 132)
         assert "real-time-events" not in (await in_thread(lambda: Source.objects.get(key="one"))).abilities
         outside.tick()
-        outside.delete_resource("node-mock-004")
+        outside.delete_resource("node-mock-004", tenant="acme")
         await until(lambda: Change.objects.count() == 134)
     outside.close()
 
@@ -281,21 +281,21 @@ async def test_a_kind_this_release_lacks_is_a_failed_source_not_a_stopped_proces
 async def test_a_backend_that_breaks_in_the_middle_of_its_watch_loses_nothing(
     shared: Backend, outside: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = Toy._since
+    original = Toy._tick_if_due
     calls = 0
 
-    def breaks(self: Toy, position: int) -> Any:
+    def breaks(self: Toy) -> None:
         nonlocal calls
         calls += 1
         if calls % 7 == 0:
             raise Unreachable("one", "connection reset")
-        return original(self, position)
+        original(self)
 
-    monkeypatch.setattr(Toy, "_since", breaks)
+    monkeypatch.setattr(Toy, "_tick_if_due", breaks)
     async with collecting(shared):
         await until(lambda: living() == 132)
         for number in range(3, 9):
-            outside.delete_resource(f"node-mock-00{number}")
+            outside.delete_resource(f"node-mock-00{number}", tenant="acme")
             await asyncio.sleep(0.1)
         await until(lambda: living() == 126, seconds=60)
     deletes = await in_thread(Change.objects.filter(type="DELETE").count)

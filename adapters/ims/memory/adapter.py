@@ -1,25 +1,19 @@
-"""The adapter: rows in SQLite (in memory, or in the file `path:` that several processes share) with a log
-of what changed."""
+"""The adapter: what the state holds, told and changed as the contract wants it."""
 
 import asyncio
-import sqlite3
-import threading
 import time
 from collections.abc import AsyncGenerator, Iterator
-from dataclasses import asdict, replace
-from typing import Any, TypeVar
-
-import orjson
+from dataclasses import replace
 
 from adapters.base import ImsAdapter, Options
-from adapters.errors import Conflict, Invalid, Misconfigured, NotFound
+from adapters.errors import Conflict, Invalid, NotFound, Unsupported
 from adapters.ims.memory.sample import sample, visitor
+from adapters.ims.memory.state import Row, State
 from adapters.types import (
     KINDS,
     Ability,
     Batch,
     DeploymentManager,
-    Gone,
     InventoryObject,
     Kind,
     Metadata,
@@ -28,34 +22,32 @@ from adapters.types import (
     ResourceType,
 )
 
-_Object = TypeVar("_Object", DeploymentManager, ResourceType, ResourcePool, Resource)
-_CLASSES: dict[str, type[Any]] = {kind: cls for cls, kind in KINDS.items()}
-_LISTS = ("supported_locations", "tags", "groups")
 _WATCH_SECONDS = 0.05
 _HEARTBEAT_SECONDS = 2.0
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS object (kind TEXT, native_id TEXT, body BLOB, PRIMARY KEY (kind, native_id));
-CREATE TABLE IF NOT EXISTS change (version INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT, native_id TEXT);
-"""
+_ID = "mock.nativeId"
 
 
 class Adapter(ImsAdapter):
     """Its options: `objects` (size of the sample, 120), `live` (seconds between changes, 3; 0 or false:
-    none), `poll` (with it, it can only be polled), `path` (keep the state in this file)."""
+    none), `poll` (with it, it can only be polled), `path` (keep the state in this file), `assets` (samples of
+    the same one are the same things, seen twice; default: the source's id)."""
 
     ordered = True
     prefix = "mock"
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        self._lock = threading.RLock()
-        self._rows: sqlite3.Connection | None = None
+        self._state: State | None = None
         self._next_tick = 0.0
         self._ticks = 0
 
     def metadata(self) -> Metadata:
-        """Everything is supported, but with `poll` it cannot be watched."""
-        can = set(Ability) - ({Ability.REAL_TIME_EVENTS} if self.options.config.get("poll") else set())
+        """Everything is supported; but with `poll` it cannot be watched, and a state that lies in the memory
+        of another process cannot be written."""
+        writable = self.options.config.get("path") or (self._state is not None and self._state.read)
+        can = set(Ability) if writable else {Ability.REAL_TIME_EVENTS, Ability.SUBSCRIPTIONS}
+        if self.options.config.get("poll"):
+            can.discard(Ability.REAL_TIME_EVENTS)
         return Metadata(name=self.name, kind="mock", version="1", can=frozenset(can))
 
     def check(self) -> None:
@@ -63,11 +55,8 @@ class Adapter(ImsAdapter):
         self._open()
 
     def close(self) -> None:
-        """Closes the state; one that lies in memory is gone with it."""
-        with self._lock:
-            if self._rows is not None:
-                self._rows.close()
-                self._rows = None
+        """Lets go of the state; one that lies in memory ends when the last has let go."""
+        self._state = None
 
     def deployment_managers(self) -> Iterator[DeploymentManager]:
         """The one mock cluster."""
@@ -87,6 +76,7 @@ class Adapter(ImsAdapter):
 
     def everything(self) -> Iterator[InventoryObject]:
         """All objects; where nobody can watch, listing is what makes it tick."""
+        self._open().read = True
         if Ability.REAL_TIME_EVENTS not in self.metadata().can:
             self._tick_if_due()
         return super().everything()
@@ -95,7 +85,7 @@ class Adapter(ImsAdapter):
         """The list, then the log of changes; whoever watches makes it tick."""
         if Ability.REAL_TIME_EVENTS not in self.metadata().can:
             super().watch("")
-        position = self._position()
+        position = self._open().position()
         objects = tuple(self.everything())
         told = {(KINDS[type(thing)], thing.native_id): replace(thing, version="") for thing in objects}
         yield Batch(objects=objects, full=True, reason="start", checkpoint=str(position))
@@ -103,64 +93,96 @@ class Adapter(ImsAdapter):
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
             self._tick_if_due()
-            batch, position = self._since(position)
+            batch, position = self._open().since(position)
             batch = _news(batch, told)
             if batch.objects or batch.gone or time.monotonic() - quiet_since > _HEARTBEAT_SECONDS:
                 quiet_since = time.monotonic()
                 yield batch
 
-    def create_pool(self, native_name: str, pool: ResourcePool) -> ResourcePool:
-        """A new row; `Conflict` if the name is taken."""
-        extensions = {**pool.extensions, "mock.nativeId": native_name}
-        return self._insert(replace(pool, native_id=native_name, extensions=extensions))
+    def find(self, kind: Kind, *, tenant: str | None, native_id: str = "", native_name: str = "") -> Batch:
+        """By id; what was made under a name has that for an id, or that and its owner's."""
+        for id_ in (native_id,) if native_id else (native_name, _apart(native_name, tenant)):
+            try:
+                return super().find(kind, tenant=tenant, native_id=id_)
+            except NotFound:
+                continue
+        raise NotFound(self.name, f"has no {kind} {native_id or native_name}")
 
-    def update_pool(self, native_id: str, pool: ResourcePool) -> ResourcePool:
+    def create_pool(self, native_name: str, pool: ResourcePool, *, type_native_id: str = "") -> Batch:
+        """A new row."""
+        state = self._writable(Ability.RESOURCE_POOL_CREATE)
+        with state.changing():
+            extensions = {"mock.capacity": 100, **_given(self.name, pool)}
+            if type_native_id:
+                self._must_have(ResourceType, type_native_id, "/resourceTypeId")
+                extensions["mock.type"] = type_native_id.removeprefix("type-")
+            return self._insert(state, native_name, replace(pool, extensions=extensions))
+
+    def update_pool(self, native_id: str, pool: ResourcePool) -> Batch:
         """Description, location and extensions change; the name does not."""
-        with self._lock:
-            old = self._get(ResourcePool, native_id)
-            extensions = {**old.extensions, **pool.extensions}
-            return self._put(
-                replace(old, description=pool.description, location=pool.location, extensions=extensions)
-            )
+        state = self._writable(Ability.RESOURCE_POOL_UPDATE)
+        with state.changing():
+            old = self._owned(ResourcePool, native_id, pool.tenant)
+            extensions = {**old.extensions, **_given(self.name, pool, native_id)}
+            new = replace(old, description=pool.description, location=pool.location, extensions=extensions)
+            return Batch(objects=(state.put(new) if new != old else old,))
 
-    def delete_pool(self, native_id: str) -> None:
-        """The row goes; `Conflict` while resources are in it."""
-        with self._lock:
-            self._get(ResourcePool, native_id)
-            if any(resource.pool_native_id == native_id for resource in self.resources()):
+    def delete_pool(self, native_id: str, *, tenant: str | None, cascade: bool = False) -> Batch:
+        """The row goes, with `cascade` those of its resources too."""
+        state = self._writable(Ability.RESOURCE_POOL_DELETE)
+        with state.changing():
+            self._owned(ResourcePool, native_id, tenant)
+            members = [resource for resource in state.all(Resource) if resource.pool_native_id == native_id]
+            if members and not cascade:
                 raise Conflict(self.name, f"the pool {native_id} still has resources")
-            self._drop(Kind.RESOURCE_POOL, native_id)
+            if any(self.owner(resource) != tenant for resource in members):
+                raise Conflict(self.name, f"the pool {native_id} has resources of another owner")
+            gone = [state.drop(Kind.RESOURCE, resource.native_id) for resource in members]
+            return Batch(gone=(*gone, state.drop(Kind.RESOURCE_POOL, native_id)))
 
-    def create_resource(self, native_name: str, resource: Resource) -> Resource:
+    def create_resource(self, native_name: str, resource: Resource) -> Batch:
         """A new row in an existing pool, of an existing type."""
-        self._must_have(ResourcePool, resource.pool_native_id, "/resourcePoolId")
-        self._must_have(ResourceType, resource.type_native_id, "/resourceTypeId")
-        extensions = {**resource.extensions, "mock.nativeId": native_name}
-        return self._insert(replace(resource, native_id=native_name, extensions=extensions))
+        state = self._writable(Ability.RESOURCE_CREATE)
+        with state.changing():
+            pool = self._must_have(ResourcePool, resource.pool_native_id, "/resourcePoolId")
+            if self.owner(pool) != self.owner(resource):
+                raise Invalid(self.name, "has no such pool", pointer="/resourcePoolId")
+            type_id = resource.type_native_id or f"type-{pool.extensions.get('mock.type', '')}"
+            self._must_have(ResourceType, type_id, "/resourceTypeId")
+            extensions = _given(self.name, resource)
+            made = replace(resource, type_native_id=type_id, extensions=extensions)
+            return self._insert(state, native_name, made)
 
-    def delete_resource(self, native_id: str) -> None:
+    def delete_resource(self, native_id: str, *, tenant: str | None) -> Batch:
         """The row goes."""
-        with self._lock:
-            self._get(Resource, native_id)
-            self._drop(Kind.RESOURCE, native_id)
+        state = self._writable(Ability.RESOURCE_DELETE)
+        with state.changing():
+            self._owned(Resource, native_id, tenant)
+            return Batch(gone=(state.drop(Kind.RESOURCE, native_id),))
 
     def tick(self) -> None:
         """One change, as the living sample makes them: four resources change, then one comes or goes."""
-        with self._lock:
+        state = self._open()
+        with state.changing():
             self._ticks += 1
             if self._ticks % 5 == 0:
-                try:
-                    self.delete_resource(visitor().native_id)
-                except NotFound:
-                    self._put(visitor())
+                guest = visitor(self._assets)
+                if state.get(Resource, guest.native_id):
+                    state.drop(Kind.RESOURCE, guest.native_id)
+                else:
+                    state.put(guest)
                 return
-            living = list(self.resources())
+            living = state.all(Resource)
             if living:
                 resource = living[self._ticks * 37 % len(living)]
                 utilization = (resource.extensions.get("mock.utilization", 0) + 13) % 100
-                self._put(
+                state.put(
                     replace(resource, extensions={**resource.extensions, "mock.utilization": utilization})
                 )
+
+    @property
+    def _assets(self) -> str:
+        return str(self.options.config.get("assets") or self.options.key)
 
     def _tick_if_due(self) -> None:
         live = self.options.config.get("live", 3)
@@ -169,114 +191,56 @@ class Adapter(ImsAdapter):
                 self.tick()
             self._next_tick = time.monotonic() + float(live)
 
-    def _open(self) -> sqlite3.Connection:
-        with self._lock:
-            if self._rows is None:
-                path = str(self.options.config.get("path") or ":memory:")
-                try:
-                    rows = sqlite3.connect(path, timeout=5, check_same_thread=False, isolation_level=None)
-                    rows.execute("PRAGMA synchronous=OFF")
-                    rows.executescript(_SCHEMA)
-                except sqlite3.Error as error:
-                    raise Misconfigured(self.name, f"cannot open its file: {error}") from error
-                self._rows = rows
-                self._fill(rows)
-            return self._rows
+    def _open(self) -> State:
+        if self._state is None:
+            size = int(self.options.config.get("objects", 120))
+            self._state = State.of(self.options, sample(size, self._assets))
+        return self._state
 
-    def _fill(self, rows: sqlite3.Connection) -> None:
-        rows.execute("BEGIN IMMEDIATE")
-        if rows.execute("SELECT count(*) FROM object").fetchone() == (0,):
-            # What lies in memory begins anew with each process, and later states must have greater versions
-            # all the same.
-            start = ("INSERT INTO sqlite_sequence VALUES ('change', ?)", (time.time_ns() // 1_000_000,))
-            rows.execute(*start)
-            for thing in sample(int(self.options.config.get("objects", 120))):
-                self._write(rows, thing)
-        rows.execute("COMMIT")
+    def _writable(self, ability: Ability) -> State:
+        state = self._open()
+        if ability not in self.metadata().can:
+            raise Unsupported(self.name, ability)
+        return state
 
-    def _list(self, cls: type[_Object]) -> Iterator[_Object]:
-        with self._lock:
-            found = (
-                self._open()
-                .execute("SELECT body FROM object WHERE kind = ? ORDER BY native_id", (KINDS[cls],))
-                .fetchall()
-            )
-        return (_decode(cls, body) for (body,) in found)
+    def _list(self, cls: type[Row]) -> Iterator[Row]:
+        return iter(self._open().all(cls))
 
-    def _get(self, cls: type[_Object], native_id: str) -> _Object:
-        with self._lock:
-            row = (
-                self._open()
-                .execute("SELECT body FROM object WHERE kind = ? AND native_id = ?", (KINDS[cls], native_id))
-                .fetchone()
-            )
-        if row is None:
-            raise NotFound(self.name, f"no {KINDS[cls]} {native_id}")
-        return _decode(cls, row[0])
+    def _owned(self, cls: type[Row], native_id: str, tenant: str | None) -> Row:
+        found = self._open().get(cls, native_id)
+        if found is None or self.owner(found) != tenant:
+            raise NotFound(self.name, f"has no {KINDS[cls]} {native_id}")
+        return found
 
-    def _must_have(self, cls: type[_Object], native_id: str, pointer: str) -> None:
-        try:
-            self._get(cls, native_id)
-        except NotFound as error:
-            raise Invalid(self.name, error.detail, pointer=pointer) from error
+    def _must_have(self, cls: type[Row], native_id: str, pointer: str) -> Row:
+        found = self._open().get(cls, native_id)
+        if found is None:
+            raise Invalid(self.name, f"has no such {KINDS[cls]}", pointer=pointer)
+        return found
 
-    def _insert(self, thing: _Object) -> _Object:
-        with self._lock:
-            try:
-                self._get(type(thing), thing.native_id)
-            except NotFound:
-                return self._put(thing)
-        raise Conflict(self.name, f"{KINDS[type(thing)]} {thing.native_id} exists already")
+    def _insert(self, state: State, native_name: str, thing: ResourcePool | Resource) -> Batch:
+        cls, owner = type(thing), self.owner(thing)
+        if any(self.owner(other) == owner and other.name == thing.name for other in state.all(cls)):
+            raise Conflict(self.name, f"has a {KINDS[cls]} named {thing.name} already")
+        native_id, taken = native_name, state.get(cls, native_name)
+        if taken is not None:
+            native_id = _apart(native_name, owner)
+            if self.owner(taken) == owner or state.get(cls, native_id) is not None:
+                raise Conflict(self.name, f"has a {KINDS[cls]} {native_name} already")
+        extensions = {**thing.extensions, _ID: native_id}
+        return Batch(objects=(state.put(replace(thing, native_id=native_id, extensions=extensions)),))
 
-    def _put(self, thing: _Object) -> _Object:
-        with self._lock:
-            rows = self._open()
-            rows.execute("BEGIN IMMEDIATE")
-            version = self._write(rows, thing)
-            rows.execute("COMMIT")
-            return replace(thing, version=version)
 
-    def _write(self, rows: sqlite3.Connection, thing: InventoryObject) -> str:
-        kind = KINDS[type(thing)]
-        cursor = rows.execute("INSERT INTO change (kind, native_id) VALUES (?, ?)", (kind, thing.native_id))
-        version = str(cursor.lastrowid)
-        body = orjson.dumps(asdict(replace(thing, version=version)))
-        rows.execute("INSERT OR REPLACE INTO object VALUES (?, ?, ?)", (kind, thing.native_id, body))
-        return version
+def _apart(native_name: str, tenant: str | None) -> str:
+    """The id where another owner has the name."""
+    return f"{native_name}~{tenant or ''}"
 
-    def _drop(self, kind: Kind, native_id: str) -> None:
-        with self._lock:
-            rows = self._open()
-            rows.execute("BEGIN IMMEDIATE")
-            rows.execute("INSERT INTO change (kind, native_id) VALUES (?, ?)", (kind, native_id))
-            rows.execute("DELETE FROM object WHERE kind = ? AND native_id = ?", (kind, native_id))
-            rows.execute("COMMIT")
 
-    def _position(self) -> int:
-        with self._lock:
-            (newest,) = self._open().execute("SELECT coalesce(max(version), 0) FROM change").fetchone()
-            return int(newest)
-
-    def _since(self, position: int) -> tuple[Batch, int]:
-        with self._lock:
-            changed = (
-                self._open()
-                .execute(
-                    "SELECT c.kind, c.native_id, max(c.version), o.body FROM change c LEFT JOIN object o"
-                    " ON o.kind = c.kind AND o.native_id = c.native_id WHERE c.version > ?"
-                    " GROUP BY c.kind, c.native_id ORDER BY 3",
-                    (position,),
-                )
-                .fetchall()
-            )
-        objects = tuple(_decode(_CLASSES[kind], body) for kind, _, _, body in changed if body is not None)
-        gone = tuple(
-            Gone(Kind(kind), native_id, str(version))
-            for kind, native_id, version, body in changed
-            if body is None
-        )
-        position = max([position, *(version for _, _, version, _ in changed)])
-        return Batch(objects=objects, gone=gone, checkpoint=str(position)), position
+def _given(name: str, thing: ResourcePool | Resource, native_id: str = "") -> dict[str, object]:
+    """The extensions of a draft; the id is not for the caller to choose."""
+    if thing.extensions.get(_ID, native_id) != native_id:
+        raise Invalid(name, "cannot be chosen", pointer=f"/extensions/{_ID}")
+    return dict(thing.extensions)
 
 
 def _news(batch: Batch, told: dict[tuple[Kind, str], InventoryObject]) -> Batch:
@@ -287,9 +251,3 @@ def _news(batch: Batch, told: dict[tuple[Kind, str], InventoryObject]) -> Batch:
     gone = tuple(end for end in batch.gone if told.pop((end.kind, end.native_id), None) is not None)
     told.update(now)
     return replace(batch, objects=objects, gone=gone)
-
-
-def _decode(cls: type[_Object], body: bytes) -> _Object:
-    values = orjson.loads(body)
-    values.update({name: tuple(values[name]) for name in _LISTS if name in values})
-    return cls(**values)

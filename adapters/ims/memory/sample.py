@@ -112,7 +112,7 @@ def _pool(native_id: str, pool: _Pool, capacity: int) -> ResourcePool:
     )
 
 
-def _resource(pool_id: str, pool: _Pool, number: int) -> Resource:
+def _resource(pool_id: str, pool: _Pool, number: int, assets: str) -> Resource:
     type_id = "type-switch" if pool.type == "type-storage-block" and number % 5 == 0 else pool.type
     model = _MODELS[type_id]
     native_id = f"{pool.prefix}-{number:03}"
@@ -123,7 +123,7 @@ def _resource(pool_id: str, pool: _Pool, number: int) -> Resource:
         tenant=pool.tenant,
         type_native_id=type_id,
         pool_native_id=pool_id,
-        global_asset_id=f"urn:netweave:mock:{native_id}",
+        global_asset_id=f"urn:netweave:mock:{assets}:{native_id}",
         tags=("mock", "edge" if "edge" in pool_id else "core"),
         groups=(pool.location,),
         extensions={
@@ -137,9 +137,10 @@ def _resource(pool_id: str, pool: _Pool, number: int) -> Resource:
     )
 
 
-def sample(size: int) -> Iterator[InventoryObject]:
+def sample(size: int, assets: str) -> Iterator[InventoryObject]:
     """Everything there is at the start: one deployment manager, the types, the pools, and `size` resources
-    (120 or more keep every pool's share; a smaller sample still leaves no pool empty)."""
+    (120 or more keep every pool's share; a smaller sample still leaves no pool empty). `assets` is what
+    global asset ids are made with."""
     models = _MODELS.items()
     shares = {pool_id: max(1, size * pool.share // 120) for pool_id, pool in _POOLS.items()}
     shares["pool-compute-1"] += max(0, size - sum(shares.values()))
@@ -174,9 +175,9 @@ def sample(size: int) -> Iterator[InventoryObject]:
         yield _pool(pool_id, pool, capacity=max(100, shares[pool_id]))
     for pool_id, pool in _POOLS.items():
         for number in range(1, shares[pool_id] + 1):
-            yield _resource(pool_id, pool, number)
+            yield _resource(pool_id, pool, number, assets)
 
 
-def visitor() -> Resource:
+def visitor(assets: str) -> Resource:
     """The resource that comes and goes while the sample lives."""
-    return _resource("pool-edge-1", _POOLS["pool-edge-1"], 999)
+    return _resource("pool-edge-1", _POOLS["pool-edge-1"], 999, assets)

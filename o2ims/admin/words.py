@@ -1,0 +1,53 @@
+"""What the pages of the inventory have in common: filters, links, JSON with its secrets hidden."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+
+PLATFORM = "the platform"
+
+
+class TenantFilter(admin.AllValuesFieldListFilter):
+    """Tenants; what carries no label is the platform's."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        """Django's, with a word where it has a blank (or only a count)."""
+        for choice in super().choices(changelist):
+            word = str(choice["display"])
+            yield {**choice, "display": word if word[:1].strip() else PLATFORM + word}
+
+
+class TimeFilter(admin.DateFieldListFilter):
+    """Today, this month, ..., under a heading that is a noun."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.title = "time (UTC)"
+
+
+def pretty(value: Any) -> str:
+    """JSON for people."""
+    if value is None:
+        return "-"
+    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def link_to_changes(value: Any, words: str) -> str:
+    """`value`, and a way to the changes that have to do with it."""
+    url = reverse("admin:o2ims_change_changelist")
+    return format_html('{} (<a href="{}?q={}">{}</a>)', value, url, value, words)
+
+
+def hidden(value: Any, key: str = "") -> Any:
+    """`value` with everything that may be a secret shown as `***`; references to one stay readable."""
+    if isinstance(value, dict):
+        return {name: hidden(inner, name) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [hidden(inner, key) for inner in value]
+    secret = any(word in key.lower() for word in ("password", "secret", "token", "key", "credential"))
+    reference = isinstance(value, str) and value.startswith(("env:", "file:", "${"))
+    return "***" if secret and not reference else value

@@ -1,0 +1,273 @@
+"""A write on its way to a backend, and what becomes of it.
+
+    carry_out   row ─► no database connection held ─► the backend ─┬► answered: recorded, done   (one
+    transaction)
+                                                                   ├► refused: failed
+                                                                   └► who knows: due at once ─┐
+    (a process that dies leaves its row as it is: due after its deadline) ────────────────────┴► settle_due
+
+A worker settles: it looks in the backend for what was to be made, changed or deleted, and records what is
+there. So a write ends with one object or none, whoever dies when; and none is sent twice.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
+
+from adapters.base import ImsAdapter
+from adapters.configuration import Backend
+from adapters.errors import BackendError, Broken, NotFound, Unreachable
+from adapters.types import Batch, Kind
+from o2ims.announcement import announce_now
+from o2ims.connections import connections
+from o2ims.gateway import gateway
+from o2ims.models import Operation, Source
+from o2ims.record import Cause, Record
+from o2ims.sighting import Origin, Sighting, sight
+
+log = structlog.get_logger()
+
+#: A backend that did not answer may still be at it: so long it is left alone before somebody looks.
+GRACE = timedelta(seconds=2)
+CLAIM = timedelta(seconds=60)
+AGAIN = timedelta(seconds=10)
+AT_ONCE = 100
+#: After these nobody knows what the backend did. Any other error is its answer: it did nothing.
+UNHEARD = (Unreachable, Broken)
+
+Action, State = Operation.Action, Operation.State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """Who wants something, and the request they want it by; `idempotency_key` is '' where they gave none."""
+
+    name: str
+    tenant: str | None
+    request_id: str
+    traceparent: str
+    idempotency_key: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What is wanted of which backend, for which owner. `native_name` is what a new object will be called,
+    `target` (native id, id) the object that is meant otherwise; `asked` is what the caller sent."""
+
+    caller: Caller
+    backend: Backend
+    action: Operation.Action
+    kind: Kind
+    owner: str | None
+    fingerprint: str
+    native_name: str = ""
+    target: tuple[str, UUID] | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an order: the object's body (its `o_cloud_id` included) as it is now, or None if it is
+    gone."""
+
+    body: Mapping[str, Any] | None = field(repr=False)
+
+
+class KeyReused(Exception):
+    """The caller's idempotency key was used for another request."""
+
+
+class UnderWay(Exception):
+    """A request with this idempotency key is still under way."""
+
+
+class NotFollowed(Exception):
+    """The backend is configured, and no worker has taken it up yet."""
+
+
+def carry_out(order: Order, call: Callable[[ImsAdapter], Batch]) -> Outcome:
+    """Has the backend do it, and records what it answers. Raises the backend's error, or what is wrong with
+    the order: `KeyReused`, `UnderWay`, `NotFollowed`."""
+    known = _known(order)
+    if known is not None:
+        return _repeated(known, order)
+    operation = _begin(order)
+    try:
+        adapter = connections.to(order.backend)
+        connection.close()  # nobody holds one while waiting for a backend
+        batch = call(adapter)
+        return _finish(operation, order.backend, adapter, batch, State.DONE)
+    except UNHEARD as error:
+        _leave(operation, error)
+        raise
+    except BackendError as error:
+        _fail(operation, error)
+        raise
+
+
+def due() -> list[Operation]:
+    """The operations whose outcome nobody has told in time."""
+    late = Operation.objects.filter(state=State.STARTED, deadline__lt=Now())
+    return list(late.select_related("source").order_by("deadline")[:AT_ONCE])
+
+
+def settle(operation: Operation) -> None:
+    """Finds out what became of an operation and records it, unless somebody else is at it; where the backend
+    cannot tell, it is looked at again later."""
+    mine = Operation.objects.filter(pk=operation.pk, state=State.STARTED, deadline=operation.deadline)
+    if not mine.update(deadline=Now() + CLAIM):
+        return
+    backend = gateway.backend(operation.source.key)
+    if backend is None or operation.source.retired_at is not None:
+        _fail(operation, NotFound(operation.source.name, "was taken out before this could be settled"))
+        return
+    try:
+        adapter = connections.to(backend)
+        connection.close()
+        try:
+            _finish(operation, backend, adapter, _look(operation, adapter), State.SETTLED)
+        except NotFound as error:
+            _absent(operation, backend, adapter, error)
+    except BackendError as error:
+        log.warning("operation_unsettled", operation=str(operation.pk), error=str(error))
+        Operation.objects.filter(pk=operation.pk, state=State.STARTED).update(
+            deadline=Now() + AGAIN, error=str(error), error_class=type(error).__name__
+        )
+
+
+def _begin(order: Order) -> Operation:
+    source = Source.objects.present().filter(key=order.backend.key).first()
+    if source is None:
+        raise NotFollowed(order.backend.name)
+    native_id, object_id = order.target or ("", None)
+    caller = order.caller
+    operation = Operation(
+        source=source,
+        action=order.action,
+        kind=order.kind,
+        native_name=order.native_name,
+        native_id=native_id,
+        object_id=object_id,
+        tenant=order.owner or "",
+        actor=caller.name,
+        request_id=caller.request_id,
+        traceparent=caller.traceparent,
+        idempotency_key=caller.idempotency_key,
+        fingerprint=order.fingerprint,
+        asked=order.asked,
+        deadline=Now() + settings.OPERATION_LIMIT,
+    )
+    try:
+        with transaction.atomic():
+            operation.save(force_insert=True)
+    except IntegrityError as error:
+        raise UnderWay from error  # the same key, at the same moment
+    log.info("operation_started", operation=str(operation.pk), what=str(operation), source=source.name)
+    return operation
+
+
+def _known(order: Order) -> Operation | None:
+    """The operation that an earlier request with the same idempotency key began."""
+    key = order.caller.idempotency_key
+    return Operation.objects.filter(actor=order.caller.name, idempotency_key=key).first() if key else None
+
+
+def _repeated(known: Operation, order: Order) -> Outcome:
+    if known.fingerprint != order.fingerprint:
+        raise KeyReused
+    if known.state == State.STARTED:
+        raise UnderWay
+    return Outcome(known.answer)
+
+
+def _finish(
+    operation: Operation, backend: Backend, adapter: ImsAdapter, batch: Batch, state: Operation.State
+) -> Outcome:
+    """Records what the backend says is so now, and that this is the operation's outcome."""
+    origin = Origin.of(backend, adapter)
+    try:
+        seen = [sight(origin, thing) for thing in batch.objects]
+    except (ValueError, TypeError) as error:
+        raise Broken(backend.name, f"answered what cannot be stored: {error}") from error
+    record = Record(operation.source_id, None, origin)
+    gone = [(record.key_of(end), end.version) for end in batch.gone]
+    about = _about(operation, seen)
+    body = {**about.body, "o_cloud_id": backend.o_cloud} if about else None
+    cause = Cause(operation.request_id, operation.traceparent)
+    with transaction.atomic():
+        changes = record.sightings(seen, cause) + record.gone(gone, cause)
+        Operation.objects.filter(pk=operation.pk).update(
+            state=state,
+            answer=body,
+            object_id=about.object_id if about else operation.object_id,
+            ended_at=Now(),
+            error="",
+            error_class="",
+        )
+    log.info("operation_ended", operation=str(operation.pk), state=str(state), changes=len(changes))
+    announce_now(backend.name, changes, operation.request_id)
+    return Outcome(body)
+
+
+def _about(operation: Operation, seen: list[Sighting]) -> Sighting | None:
+    """What of the answer is the very object the operation is about."""
+    ours = [sighting for sighting in seen if sighting.kind == operation.kind]
+    if operation.object_id is not None:
+        ours = [sighting for sighting in ours if sighting.object_id == operation.object_id]
+    return ours[0] if ours else None
+
+
+def _look(operation: Operation, adapter: ImsAdapter) -> Batch:
+    return adapter.find(
+        Kind(operation.kind),
+        tenant=operation.tenant or None,
+        native_id=operation.native_id,
+        native_name=operation.native_name,
+    )
+
+
+def _absent(operation: Operation, backend: Backend, adapter: ImsAdapter, error: NotFound) -> None:
+    """The backend has no such object: a deletion was done, anything else was not."""
+    if operation.action != Action.DELETE or operation.object_id is None:
+        _fail(operation, error)
+        return
+    record = Record(operation.source_id, None, Origin.of(backend, adapter))
+    cause = Cause(operation.request_id, operation.traceparent)
+    with transaction.atomic():
+        changes = record.gone([((operation.kind, operation.object_id), "")], cause)
+        _end(operation, state=State.SETTLED)
+    announce_now(backend.name, changes, operation.request_id)
+
+
+def _fail(operation: Operation, error: BackendError) -> None:
+    """The backend did not do it. The key is free again: the caller may try once more."""
+    _end(
+        operation,
+        state=State.FAILED,
+        error=str(error),
+        error_class=type(error).__name__,
+        idempotency_key="",
+    )
+
+
+def _end(operation: Operation, **facts: Any) -> None:
+    Operation.objects.filter(pk=operation.pk).update(**facts, ended_at=Now())
+    log.info("operation_ended", operation=str(operation.pk), state=str(facts["state"]))
+
+
+def _leave(operation: Operation, error: BackendError) -> None:
+    """Nobody knows what the backend did: a worker will look."""
+    try:
+        Operation.objects.filter(pk=operation.pk, state=State.STARTED).update(
+            deadline=Now() + GRACE, error=str(error), error_class=type(error).__name__
+        )
+    except DatabaseError:
+        log.warning("operation_left", operation=str(operation.pk))  # due after its deadline

@@ -1,0 +1,68 @@
+"""What the views that change something share: who asks, what must still be so, and the answers."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from adapters.types import Kind
+from api import conditional, pages, requests
+from o2ims.inventory import Inventory
+from o2ims.operations import Caller, Outcome
+from o2ims.query.error import QueryError
+from o2ims.representations.representation import Representation
+from o2ims.writes import Writes
+from tenancy.authentication import principal_of, scope_of
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
+
+
+def writes(request: Request) -> Writes:
+    """The changes that the caller of `request` may make. Raises `QueryError` for a key that is none."""
+    key = request.headers.get("Idempotency-Key", "")
+    if key and not _KEY.match(key):
+        raise QueryError("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
+    facts, principal = requests.facts(request._request), principal_of(request)
+    caller = Caller(
+        name=principal.name,
+        tenant=principal.tenant,
+        request_id=facts["request_id"],
+        traceparent=facts["traceparent"],
+        idempotency_key=key,
+    )
+    return Writes(caller, scope_of(request))
+
+
+def precondition(request: Request, flavour: Representation, kind: Kind, id_: str) -> Mapping[str, Any]:
+    """The object on the wire as it is now. Raises `conditional.Changed` where `If-Match` names another
+    state of it."""
+    entry = Inventory(scope_of(request)).get(kind, id_)
+    conditional.must_match(request._request, flavour.full(entry))
+    return flavour.wire(kind, entry.body)
+
+
+def created(request: Request, flavour: Representation, kind: Kind, outcome: Outcome) -> HttpResponse:
+    """201 with the new object and where it is."""
+    wire = flavour.wire(kind, outcome.body or {})
+    location = f"{pages.root(request._request)}{request.path}/{next(iter(wire.values()))}"
+    return _answer(201, orjson.dumps(wire), {"Location": location})
+
+
+def changed(request: Request, flavour: Representation, kind: Kind, outcome: Outcome) -> HttpResponse:  # noqa: ARG001
+    """200 with the object as it is now."""
+    return _answer(200, orjson.dumps(flavour.wire(kind, outcome.body or {})), {})
+
+
+def deleted(request: Request, flavour: Representation, kind: Kind, outcome: Outcome) -> HttpResponse:
+    """204; or 202 with the object, where the backend has only begun."""
+    if outcome.body is None:
+        return HttpResponse(status=204)
+    return _answer(202, orjson.dumps(flavour.wire(kind, outcome.body)), {"Location": request.path})
+
+
+def _answer(status: int, content: bytes, headers: Mapping[str, str]) -> HttpResponse:
+    headers = {**headers, "ETag": conditional.etag(content)}
+    return HttpResponse(content, status=status, content_type="application/json", headers=headers)
