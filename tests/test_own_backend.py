@@ -62,7 +62,8 @@ def test_what_the_last_step_configures_is_served(
     configured = yaml.safe_load(block(5, "yaml"))["adapters"][0]
     gateway.configure({**configured, "config": {"file": str(racks), "poll": "200ms"}})
     monkeypatch.setattr("tests.gateway.ROOT", copy)
-    gateway.both.command = [word.replace(str(ROOT), str(copy)) for word in gateway.both.command]
+    manage = str(ROOT / "manage.py")
+    gateway.both.command = [word.replace(manage, str(copy / "manage.py")) for word in gateway.both.command]
     gateway.start(gateway.both)
     assert [pool["name"] for pool in gateway.get("alice", "/o2ims/v1/resourcePools").body["items"]] == ["r1"]
     racks.write_text(

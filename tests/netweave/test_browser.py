@@ -16,6 +16,7 @@ LISTS = {  # where an admin may write: in the list, in a row
     "o2ims/source": (False, False),
     "o2ims/item": (False, False),
     "o2ims/change": (False, False),
+    "o2ims/operation": (False, False),
     "tenancy/tenant": (True, True),
     "tenancy/user": (True, True),
     "tenancy/token": (True, False),
@@ -107,7 +108,7 @@ async def test_the_documentation_takes_a_token_and_tries_a_request(
     async with chromium.browser() as browser, visit(browser, served) as visitor:
         page = visitor.page
         await visitor.to("/docs/")
-        operation = page.locator(".opblock").filter(has=page.locator(f'[data-path="{POOLS}"]'))
+        operation = page.locator(".opblock-get").filter(has=page.locator(f'[data-path="{POOLS}"]'))
         await operation.click()
         status = operation.locator(".live-responses-table tbody .response-col_status").first
         await operation.get_by_role("button", name="Execute").click()

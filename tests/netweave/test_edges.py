@@ -42,7 +42,7 @@ def test_bodies_are_bounded_and_the_caller_is_asked_first(served: Gateway) -> No
         assert json.loads(answer)["title"] == "Content Too Large"
     assert send(served, "POST", PATH, BIG)[0] == 401
     assert send(served, "POST", PATH, iter([BIG]))[0] == 401
-    assert send(served, "POST", PATH, b"{}", **token)[0] == 405
+    assert send(served, "PATCH", PATH, b"{}", **token)[0] == 405
     assert send(served, "GET", PATH, b"{}", **token)[0] == 200
 
 
