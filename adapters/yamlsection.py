@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 MAX_DEPTH = 50
-MAX_NODES = 100_000
+MAX_NODES = 50_000
 _MAX_NUMBER = 64  # characters: what is longer cannot be shown, and takes quadratic time to read
 _CORE = "tag:yaml.org,2002:"
 _TAGS = {_CORE + name for name in ("str", "int", "float", "bool", "null", "seq", "map", "merge")}
@@ -165,8 +165,6 @@ class Section:
             return _Loader("").construct_document(node)
         except yaml.MarkedYAMLError as error:
             raise self._unreadable(error, key) from error
-        except (ValueError, LookupError) as error:  # `!!int ''`, `!!bool maybe`
-            raise self.error(f"{key} cannot be read: {error}", key) from error
 
     def _unreadable(self, error: yaml.MarkedYAMLError, key: str) -> ConfigurationError:
         mark = error.problem_mark or error.context_mark
@@ -220,6 +218,13 @@ class _Loader(yaml.SafeLoader):
         node = super().compose_node(parent, index)
         self._depth -= 1
         return node
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 PyYAML's
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, LookupError) as error:  # `!!int ''`, `!!bool maybe`
+            detail = f"{shown(node.value)} is not what its tag says"
+            raise yaml.constructor.ConstructorError(None, None, detail, node.start_mark) from error
 
 
 _TOO_MUCH = f"the file has more than {MAX_NODES} values or {MAX_DEPTH} levels, or contains itself"
