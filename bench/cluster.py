@@ -1,9 +1,10 @@
 """A real cluster: how long the first list of many nodes takes, and how soon a change shows in a GET."""
 
-import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from bench import relist
+from bench.load import Effort
 from bench.table import Figure, Table
 from tests.adapters.kubernetes_objects import node
 from tests.gateway import Gateway
@@ -14,8 +15,8 @@ from tests.peers.redis import Redis
 NODES, CHANGES = 10_000, 200
 
 
-def measure(postgres: Postgres, redis: Redis, table: Table) -> None:
-    """Fills a cluster with nodes, serves it, and changes it."""
+def measure(postgres: Postgres, redis: Redis, table: Table, _effort: Effort) -> None:
+    """Fills a cluster with nodes, serves it, changes it, and has it compared."""
     gateway = Gateway(postgres, redis, LOG_LEVEL="WARNING")
     with ControlPlane() as cluster:
         try:
@@ -30,6 +31,7 @@ def measure(postgres: Postgres, redis: Redis, table: Table) -> None:
                 )
             _first_list(gateway, table)
             _changes(gateway, cluster, table)
+            _compare(gateway, table)
         finally:
             gateway.close()
 
@@ -71,8 +73,14 @@ def _changes(gateway: Gateway, cluster: ControlPlane, table: Table) -> None:
             if time.monotonic() - before > 10:
                 raise RuntimeError(f"{name} did not show its change within 10 s")
         lags.append(time.monotonic() - before)
-    lags.sort()
-    table.add(Figure("change in the cluster → visible in a GET, p50", statistics.median(lags), "s", 0.3))
-    table.add(
-        Figure("change in the cluster → visible in a GET, p99", lags[int(len(lags) * 0.99) - 1], "s", 1)
+    table.spread("change in the cluster → visible in a GET", lags, p50=0.3, p99=1)
+
+
+def _compare(gateway: Gateway, table: Table) -> None:
+    """With a worker that compares often; the one before would have done so in the middle of the changes."""
+    gateway.worker.stop()
+    gateway.worker.command.insert(
+        gateway.worker.command.index("-i") + 1, f"COMPARE_INTERVAL={relist.INTERVAL}"
     )
+    gateway.worker.start()
+    relist.compare(gateway, "edge", f"{NODES:,} unchanged nodes in a cluster", table)

@@ -1,13 +1,17 @@
-"""Load on one URL, by wrk on one core, and what it cost the server on the other."""
+"""Load on one URL, by wrk on one core, and what it cost the server on the other; or calls to several in turn,
+one at a time."""
 
+import http.client
 import os
 import re
 import statistics
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 SERVER_CORE, LOAD_CORE = "0", "1"
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -18,6 +22,14 @@ done = function(summary, latency, requests)
     summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.timeout))
 end
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is measured: interleaved rounds, and seconds of each run of wrk."""
+
+    rounds: int
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +98,61 @@ def drive(case: Case, connections: int, seconds: int, scripts: Path) -> None:
     if not found or int(found[6]):
         raise RuntimeError(f"{case.name}: {done.stdout}{done.stderr}")
     requests, duration, p50, p95, p99 = (int(found[n]) for n in range(1, 6))
+    if not requests:
+        raise RuntimeError(f"{case.name}: no answer to {connections} connections within {seconds} s")
     run = Run(requests / duration * 1e6, used / requests * 1e6, p50 / 1000, p95 / 1000, p99 / 1000)
     case.runs.setdefault(connections, []).append(run)
 
 
-def interleaved(cases: Sequence[Case], *, rounds: int, seconds: int, scripts: Path) -> None:
-    """Every case in turn, `rounds` times, with 1 and with 32 connections."""
-    for _ in range(rounds):
-        for connections in (1, 32):
+def interleaved(
+    cases: Sequence[Case], effort: Effort, *, scripts: Path, connections: Sequence[int] = (1, 32)
+) -> None:
+    """Every case in turn, in every round, with each number of connections."""
+    for _ in range(effort.rounds):
+        for count in connections:
             for case in cases:
-                drive(case, connections, seconds, scripts)
+                drive(case, count, effort.seconds, scripts)
                 time.sleep(0.1)
+
+
+def alternating(cases: Sequence[Case], count: int) -> list[list[float]]:
+    """`count` calls of each case, one at a time, the cases in turn: what disturbs the machine disturbs all
+    alike. The seconds that each call took, by case. Raises `RuntimeError` for an answer that is no 200."""
+    found: list[list[float]] = [[] for _ in cases]
+    with on_load_core(), ExitStack() as stack:
+        calls = [_caller(case, stack) for case in cases]
+        order = list(range(len(cases)))
+        for _ in range(count):
+            for number in order:
+                found[number].append(calls[number]())
+            order.reverse()
+    return found
+
+
+@contextmanager
+def on_load_core() -> Iterator[None]:
+    """Inside, this thread runs where wrk would."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {int(LOAD_CORE)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def _caller(case: Case, stack: ExitStack) -> Callable[[], float]:
+    url = urlsplit(case.url)
+    connection = stack.enter_context(closing(http.client.HTTPConnection(url.netloc, timeout=20)))
+    headers = dict(header.split(": ", 1) for header in case.headers)
+
+    def call() -> float:
+        started = time.perf_counter()
+        connection.request("GET", f"{url.path}?{url.query}", headers=headers)
+        answer = connection.getresponse()
+        body = answer.read()
+        took = time.perf_counter() - started
+        if answer.status != 200:
+            raise RuntimeError(f"{case.name}: {answer.status} {body[:200]!r}")
+        return took
+
+    return call

@@ -1,29 +1,18 @@
 """Reads: what a page costs, and how little that depends on the size of the inventory."""
 
 import time
-from pathlib import Path
+from contextlib import ExitStack, closing
 from urllib.parse import quote
 
 from bench.floors import Floors
-from bench.load import SERVER_CORE, Case, interleaved, rss
+from bench.inventories import stocked
+from bench.load import Case, Effort, interleaved, rss
 from bench.table import Figure, Table
 from tests.gateway import Gateway
 from tests.peers.postgres import Postgres
 from tests.peers.redis import Redis
 
-
-def inventory(postgres: Postgres, redis: Redis, size: int) -> Gateway:
-    """A gateway whose web process has `size` resources of the memory backend, on the server's core."""
-    gateway = Gateway(postgres, redis, LOG_LEVEL="WARNING")
-    state = str(gateway.den.path / "state")
-    config = {"live": 0, "objects": size, "path": state}
-    gateway.configure({"name": "sample", "type": "mock", "shared": True, "config": config})
-    gateway.web.command[:0] = ["taskset", "-c", SERVER_CORE]
-    gateway.start(gateway.worker, gateway.web)
-    gateway.until(
-        lambda: gateway.metric('netweave_items{kind="Resource",source="sample"}') == size, seconds=120
-    )
-    return gateway
+SIZES = (50, 1_000, 10_000)
 
 
 def cases(gateway: Gateway, size: int) -> list[Case]:
@@ -48,39 +37,27 @@ def cases(gateway: Gateway, size: int) -> list[Case]:
     ]
 
 
-def measure(
-    postgres: Postgres, redis: Redis, table: Table, *, sizes: tuple[int, ...], rounds: int, seconds: int
-) -> None:
+def measure(postgres: Postgres, redis: Redis, table: Table, effort: Effort) -> None:
     """Drives floors and inventories in turn."""
-    floors = Floors()
-    gateways = {size: inventory(postgres, redis, size) for size in sizes}
-    try:
+    with closing(Floors()) as floors, ExitStack() as stack:
+        gateways = {size: stack.enter_context(stocked(postgres, redis, {"sample": size})) for size in SIZES}
         found = [*floors.cases]
         for size, gateway in gateways.items():
             found += cases(gateway, size)
-        interleaved(found, rounds=rounds, seconds=seconds, scripts=Path(floors.den.path))
-        table.loads(found, floors=len(floors.cases))
+        interleaved(found, effort, scripts=floors.den.path)
+        table.loads("reads", found, floors=len(floors.cases))
         named = {case.name: case for case in found}
         small, large = (named[f"page of 100, of {size:,}"].median(32).cpu for size in (1_000, 10_000))
         table.add(Figure("page of 100: CPU of 10,000 / CPU of 1,000", large / small, "times", 1.5))
         cost = named["filter on an extension, 1 hit, of 10,000"].median(1).cpu / 1000
         table.add(Figure("filter on an extension over 10,000, CPU", cost, "ms", 5))
-        table.add(
-            Figure(
-                "RSS of a web process with 10,000 resources, after load",
-                rss(gateways[10_000].web.pid),
-                "MB",
-                350,
-            )
-        )
-        table.add(Figure("ready with 10,000 stored", _restart(gateways[10_000]), "s", 5))
-    finally:
-        floors.close()
-        for gateway in gateways.values():
-            gateway.close()
+        resident = rss(gateways[10_000].web.pid)
+        table.add(Figure("RSS of a web process with 10,000 resources, after load", resident, "MB", 350))
+        table.add(Figure("ready with 10,000 stored", restart(gateways[10_000]), "s", 5))
 
 
-def _restart(gateway: Gateway) -> float:
+def restart(gateway: Gateway) -> float:
+    """Stops the web process; the seconds from its new start until it is ready."""
     gateway.web.stop()
     started = time.monotonic()
     gateway.web.start()

@@ -4,8 +4,12 @@ they were taken."""
 import os
 import platform
 import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 
 from bench.load import Case
@@ -15,33 +19,47 @@ _HOW = "One web process, token authentication; server and load on a core each; m
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One figure; `bound` is what it should not exceed."""
+    """One figure; `bound` is what it should not exceed, None where it only stands beside another."""
 
     name: str
     value: float
     unit: str
-    bound: float
+    bound: float | None = None
 
     @property
     def held(self) -> bool:
         """Whether it is within its bound."""
-        return self.value <= self.bound
+        return self.bound is None or self.value <= self.bound
 
 
 @dataclass(slots=True)
 class Table:
-    """What a run found."""
+    """What a run of `cases` found."""
 
+    cases: Sequence[str]
     figures: list[Figure] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
 
     def add(self, figure: Figure) -> None:
         """One more figure, said at once."""
         self.figures.append(figure)
-        print(f"{figure.name}: {figure.value:.3g} {figure.unit} (bound {figure.bound:g})", flush=True)
+        bound = "" if figure.bound is None else f" (bound {figure.bound:g})"
+        print(f"{figure.name}: {figure.value:.3g} {figure.unit}{bound}", flush=True)
 
-    def loads(self, cases: list[Case], *, floors: int) -> None:
-        """The loads; the first `floors` of them are what the others are compared with."""
+    def spread(self, name: str, seconds: Sequence[float], *, p50: float | None, p99: float | None) -> None:
+        """Two figures of many times: their median and their 99th percentile, each with its bound."""
+        self.add(Figure(f"{name}, p50", quantile(seconds, 0.5), "s", p50))
+        self.add(Figure(f"{name}, p99", quantile(seconds, 0.99), "s", p99))
+
+    @contextmanager
+    def timing(self, name: str) -> Iterator[None]:
+        """Says how long a case took."""
+        started = time.monotonic()
+        yield
+        print(f"-- {name}: {time.monotonic() - started:.0f} s", flush=True)
+
+    def loads(self, name: str, cases: Sequence[Case], *, floors: int = 0) -> None:
+        """The loads of one case; the first `floors` of them are what the others are compared with."""
         names = [case.name for case in cases[:floors]]
         head = [
             "case",
@@ -51,10 +69,10 @@ class Table:
             "p50 ms",
             "p95 ms",
             "p99 ms",
-            *(f"of {name}" for name in names),
+            *(f"of {floor}" for floor in names),
         ]
-        self.lines += ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-        for connections in (1, 32):
+        self.lines += ["", f"## {name}", "", "| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+        for connections in sorted(cases[0].runs):
             bases = [case.median(connections).rate for case in cases[:floors]]
             for case in cases:
                 run = case.median(connections)
@@ -67,21 +85,28 @@ class Table:
         """Writes the run to a file named by its date; returns it."""
         now = datetime.now(UTC)
         commit = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
         ).stdout
         head = [
-            f"# {now:%Y-%m-%d %H:%M} UTC, commit {commit.strip()}",
+            f"# {now:%Y-%m-%d %H:%M} UTC, commit {commit.strip() or 'unknown'}: {', '.join(self.cases)}",
             "",
             f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}. {_HOW}",
             "",
             "| figure | measured | bound | |",
             "|---|---|---|---|",
         ]
-        rows = [
-            f"| {f.name} | {f.value:.3g} {f.unit} | ≤ {f.bound:g} {f.unit} | {'' if f.held else 'MISSED'} |"
-            for f in self.figures
-        ]
         path = folder / f"{now:%Y-%m-%d-%H%M}.md"
         folder.mkdir(exist_ok=True)
-        path.write_text("\n".join([*head, *rows, "", *self.lines]) + "\n")
+        path.write_text("\n".join([*head, *map(_row, self.figures), *self.lines]) + "\n")
         return path
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least that share of all does not exceed."""
+    return sorted(values)[max(0, ceil(len(values) * share) - 1)]
+
+
+def _row(figure: Figure) -> str:
+    bound = "" if figure.bound is None else f"≤ {figure.bound:g} {figure.unit}"
+    missed = "" if figure.held else "MISSED"
+    return f"| {figure.name} | {figure.value:.3g} {figure.unit} | {bound} | {missed} |"

@@ -1,5 +1,5 @@
-"""An index over one place of the bodies, two steps deep (`extensions`, `k8s.instanceType`): which objects
-have which value there.
+"""An index over one place of the bodies, one or two steps deep (`type_id`; `extensions`, `k8s.instanceType`):
+which objects have which value there.
 
 Made when a filter first asks for the place, kept up with every change after that. It only narrows: what it
 gives is looked at again by the filter itself, so values that cannot be a key (lists, objects) are simply
@@ -34,7 +34,7 @@ class Column:
         bucket = self._bucket(body)
         bucket.discard(body["id"])
         if not bucket and bucket is not self._always:
-            del self._ids[body[self._first].get(self._second)]
+            del self._ids[self._value(body)]
 
     def candidates(self, pinned: Pinned) -> set[str]:
         """The ids that a filter may match."""
@@ -44,8 +44,12 @@ class Column:
         return found
 
     def _bucket(self, body: Mapping[str, Any]) -> set[str]:
-        value = body.get(self._first, {}).get(self._second)
+        value = self._value(body)
         return self._always if value.__class__ in _UNHASHABLE else self._ids.setdefault(value, set())
+
+    def _value(self, body: Mapping[str, Any]) -> Any:
+        value = body.get(self._first)
+        return value.get(self._second) if self._second and isinstance(value, dict) else value
 
 
 def narrowed(ids: list[str], candidates: set[str]) -> list[str]:

@@ -250,16 +250,15 @@ class Record:
             and (since is None or known[key].sequence <= since)
         }
         before = self._bodies(was.row for was in dying.values())
-        changes = []
+        changes, tombs, now = [], [], timezone.now()
         for key, was in dying.items():
             changes.append(
                 self._change(source, key, was.tenant, Change.Type.DELETE, before[was.row], None, cause)
             )
-            Item.objects.filter(row=was.row).update(
-                deleted_at=timezone.now(),
-                sequence=source.last_sequence,
-                native_version=part[key],
+            tombs.append(
+                Item(row=was.row, deleted_at=now, sequence=source.last_sequence, native_version=part[key])
             )
+        Item.objects.bulk_update(tombs, ["deleted_at", "sequence", "native_version"])
         self._append(source, changes, silent=False)
         return changes
 

@@ -28,6 +28,7 @@ _NEGATIVE = frozenset({"neq", "nin", "ncont"})
 _SEVERAL = frozenset({"in", "nin", "cont", "ncont"})
 _OPERATORS = frozenset({"eq", "neq", "gt", "gte", "lt", "lte"}) | _SEVERAL
 _INDEXABLE = frozenset({"string", "uuid", "uri"})
+_NOT_PINNED = frozenset({"id", "pool_id", "o_cloud_id"})  # the last is the same for all objects of a source
 
 _BLANK = re.compile(r"\s*")
 _WORD = re.compile(r"[^,)(;]*")
@@ -51,8 +52,8 @@ class Term:
 
 
 class Pinned(NamedTuple):
-    """`body[first][second]`, if it is neither a list nor an object, must be in `wanted`; absent counts as
-    None."""
+    """`body[first][second]` (or `body[first]`, where `second` is ''), if it is neither a list nor an object,
+    must be in `wanted`; absent counts as None."""
 
     first: str
     second: str
@@ -93,7 +94,9 @@ def parse_filter(text: str | Sequence[str], shape: Shape) -> Filter:
                 raise QueryError(_PARAMETER, f"there are more than {MAX_TERMS} terms")
             if values > MAX_VALUES:
                 raise QueryError(_PARAMETER, f"there are more than {MAX_VALUES} values")
-    return Filter(tuple(terms), predicate(_condition(term) for term in terms), _equals(terms), _pinned(terms))
+    equals = _equals(terms)
+    matches = predicate(_condition(term) for term in terms)
+    return Filter(tuple(terms), matches, equals, _pinned(terms) or _of_attribute(equals))
 
 
 class _Scanner:
@@ -234,6 +237,12 @@ def _pinned(terms: Sequence[Term]) -> Pinned | None:
         truths = {text == "true" for text in term.values if text in {"true", "false"}}
         return Pinned(str(keys[0]), str(keys[1]), frozenset({*term.values, *numbers, *truths}))
     return None
+
+
+def _of_attribute(equals: Mapping[str, frozenset[str]]) -> Pinned | None:
+    """Of the first attribute that is asked for by value and has no index of its own."""
+    found = next(((key, wanted) for key, wanted in equals.items() if key not in _NOT_PINNED), None)
+    return None if found is None else Pinned(found[0], "", found[1])
 
 
 def _condition(term: Term) -> Condition:

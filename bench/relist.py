@@ -1,0 +1,59 @@
+"""Everything listed anew beside the running watch, with nothing new in it: what that costs the worker, and
+that it records nothing."""
+
+import time
+
+from bench.inventories import stocked
+from bench.load import Effort, cpu_seconds
+from bench.table import Figure, Table
+from tests.gateway import Gateway
+from tests.peers.postgres import Postgres
+from tests.peers.redis import Redis
+
+SIZE = 10_000
+INTERVAL = "8s"  # give or take a tenth
+QUIET_SECONDS, LOOK_SECONDS = 4.0, 0.25
+BOUND = 2.0
+
+
+def measure(postgres: Postgres, redis: Redis, table: Table, _effort: Effort) -> None:
+    """Compares the memory backend with what is recorded of it."""
+    with stocked(postgres, redis, {"sample": SIZE}, COMPARE_INTERVAL=INTERVAL) as gateway:
+        compare(gateway, "sample", f"{SIZE:,} unchanged objects in memory", table)
+
+
+def compare(gateway: Gateway, source: str, what: str, table: Table) -> None:
+    """The cost of one comparison of a source whose worker compares every `INTERVAL`: the worker's CPU time
+    from the end of one to the end of the next, less what it uses between them while it only watches."""
+    _wait(gateway, source, _compared(gateway, source) + 1)
+    changes, count = _changes(gateway), _compared(gateway, source)
+    start = cpu_seconds([gateway.worker.pid])
+    started = time.monotonic()
+    while time.monotonic() - started < QUIET_SECONDS:
+        _compared(gateway, source)  # asking costs it something too
+        time.sleep(LOOK_SECONDS)
+    idle = (cpu_seconds([gateway.worker.pid]) - start) / (time.monotonic() - started)
+    _wait(gateway, source, count + 1)
+    took = time.monotonic() - started
+    cost = cpu_seconds([gateway.worker.pid]) - start - idle * took
+    table.add(Figure(f"comparison of {what}: CPU of the worker", cost, "s", BOUND))
+    table.add(Figure(f"comparison of {what}: Changes recorded", _changes(gateway) - changes, "", 0))
+
+
+def _wait(gateway: Gateway, source: str, count: float) -> None:
+    end = time.monotonic() + 120
+    while _compared(gateway, source) < count:
+        if time.monotonic() > end:
+            raise RuntimeError(f"{source} was not compared within 120 s\n{gateway.worker.tail()}")
+        time.sleep(LOOK_SECONDS)
+
+
+def _compared(gateway: Gateway, source: str) -> float:
+    sample = f'netweave_relists_total{{reason="compare",source="{source}"}}'
+    return gateway.metric(sample, port=gateway.ops_port) or 0.0
+
+
+def _changes(gateway: Gateway) -> int:
+    with gateway.database() as rows:
+        found = rows.execute("SELECT count(*) FROM o2ims_change").fetchone()
+    return int(found[0]) if found else 0
