@@ -1,7 +1,7 @@
 """One Kubernetes API connection: raw JSON, sync (`kubernetes` package) and async (aiohttp), every call with a
 time limit.
 
-    Connection ── get, post, list        from any thread
+    Connection ── get, post, patch, delete, list     from any thread
      └─ session() → Session ── get, list, lines       in one event loop, for a watch
 
 What both share is `Listing`: pages of 500, 100,000 objects at most; a page whose `continue` token has expired
@@ -33,6 +33,7 @@ _BUSY_SECONDS = 5.0
 #: aiohttp refuses this where Python does it by itself.
 _CLEANUP = sys.version_info < (3, 12, 7)
 _LINE_LIMIT = 16 * 1024 * 1024
+_MERGE = "application/merge-patch+json"
 
 _Kept = TypeVar("_Kept")
 
@@ -85,11 +86,21 @@ class Connection:
 
     def get(self, path: str, query: Mapping[str, str] | None = None, *, what: str) -> Any:
         """The JSON object at `path`; `what` says in errors what this was for (`list nodes`)."""
-        return self._call("GET", path, query, None, what)
+        return self._call("GET", path, what, query=query)
 
     def post(self, path: str, body: Mapping[str, Any], *, what: str) -> Any:
         """The JSON object answered to `body`."""
-        return self._call("POST", path, None, body, what)
+        return self._call("POST", path, what, body=body)
+
+    def patch(self, path: str, body: Mapping[str, Any], *, what: str) -> Any:
+        """The object after a merge patch; a `resourceVersion` in its metadata is a precondition
+        (`Conflict`)."""
+        return self._call("PATCH", path, what, body=body, content_type=_MERGE)
+
+    def delete(self, path: str, body: Mapping[str, Any], *, what: str) -> Any:
+        """What the API server answers to a deletion with these DeleteOptions: the object where it stays for
+        now, else a Status."""
+        return self._call("DELETE", path, what, body=body)
 
     def list(
         self, path: str, keep: Callable[[Any], _Kept], query: Mapping[str, str], *, what: str, at: str = ""
@@ -137,16 +148,18 @@ class Connection:
         self,
         method: str,
         path: str,
-        query: Mapping[str, str] | None,
-        body: Mapping[str, Any] | None,
         what: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
     ) -> Any:
         access, deadline = self.access(), time.monotonic() + self.timeout
         url = access.server + path + (f"?{urlencode(query)}" if query else "")
         headers = {
             **http.HEADERS,
             **access.headers,
-            **({"Content-Type": "application/json"} if body is not None else {}),
+            **({"Content-Type": content_type} if body is not None else {}),
         }
         try:
             answer = access.client.call_api(

@@ -125,6 +125,11 @@ class Cluster:
             self.put(*read, version)
 
     @property
+    def store(self) -> Store:
+        """What went in, for `joins` to look at."""
+        return self._store
+
+    @property
     def known(self) -> bool:
         """Whether there is what gives the cluster its identity."""
         return self._store.get((NAMESPACES, SYSTEM)) is not None

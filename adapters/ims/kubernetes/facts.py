@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from sys import intern
 from typing import Any, Self, TypeAlias
 
-from adapters.ims.kubernetes.meta import TAGS, Meta, mapping, tag_list, text, texts
+from adapters.ims.kubernetes.meta import TAGS, TEMPLATE, Meta, mapping, tag_list, text, texts
 
 POOL_ID = "o2ims.oran.org/resource-pool-id"
+#: What selects the machines of a set that we made, and nothing else.
+MACHINE_SET = "o2ims.oran.org/machine-set"
 OPENSHIFT = "machine.openshift.io"
 CLUSTER_API = "cluster.x-k8s.io"
+CLUSTER_NAME = f"{CLUSTER_API}/cluster-name"
 #: What making facts of a malformed object raises.
 UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
 
@@ -135,7 +138,7 @@ class Machine:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineSet:
     """A MachineSet of either API, a MachineDeployment or a MachinePool. `nodes` are those a MachinePool says
-    are its own."""
+    are its own; `template` names the configuration's machine template it was made from."""
 
     meta: Meta
     kind: str
@@ -143,6 +146,7 @@ class MachineSet:
     instance_type: str
     zones: tuple[str, ...]
     nodes: tuple[str, ...]
+    template: str
 
     @classmethod
     def of(cls, raw: Mapping[str, Any], kind: str) -> Self:
@@ -158,6 +162,7 @@ class MachineSet:
             instance_type=_first(provider, _INSTANCE_TYPE_KEYS),
             zones=tuple(sorted({str(zone) for zone in zones if zone})),
             nodes=tuple(sorted(text(ref, "name") for ref in status.get("nodeRefs") or ())),
+            template=text(mapping(raw["metadata"], "annotations"), TEMPLATE),
         )
 
 

@@ -58,7 +58,7 @@ def node_of(store: Store, ref: Ref, machine: Machine) -> str:
 
 def set_of(store: Store, machine: Machine) -> MachineSet | None:
     """The set whose pool a Machine is in: its owner's top, else the set whose id it carries as a label."""
-    return _owning(store, machine.meta, machine.api) or _set_by(store, "set-by-uid", machine.pool_id)
+    return owning(store, machine.meta, machine.api) or _set_by(store, "set-by-uid", machine.pool_id)
 
 
 def pool_of_node(store: Store, name: str) -> MachineSet | None:
@@ -69,10 +69,10 @@ def pool_of_node(store: Store, name: str) -> MachineSet | None:
 def top(store: Store, found: MachineSet, api: str) -> MachineSet:
     """A MachineSet that a MachineDeployment owns is no pool, the MachineDeployment is; any other set is its
     own top."""
-    return _owning(store, found.meta, api) or found
+    return owning(store, found.meta, api) or found
 
 
-def _owning(store: Store, meta: Meta, api: str) -> MachineSet | None:
+def owning(store: Store, meta: Meta, api: str) -> MachineSet | None:
     """The topmost set that owns an object, if it is there and is the same one, not just one of the same
     name."""
     if not meta.owner:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from adapters.ims.kubernetes.facts import Machine, Naming, Node, StorageClass, Volume
-from adapters.ims.kubernetes.meta import present
+from adapters.ims.kubernetes.meta import deleting, present
 from adapters.ims.kubernetes.pools import STORAGE
 from adapters.ims.kubernetes.quantity import number, quantity
 from adapters.types import (
@@ -112,6 +112,7 @@ def node_resource(node: Node, machine: Machine | None, pool_id: str, pool_tenant
                     key: value for key, value in node.labels.items() if not key.startswith(_NOISE)
                 },
                 "k8s.taints": list(node.taints),
+                **deleting(node.meta, meta),
             }
         ),
     )
@@ -121,7 +122,7 @@ def machine_resource(machine: Machine, pool_id: str, pool_tenant: str | None) ->
     """A Machine that is no node (yet, or any more)."""
     return Resource(
         native_id=machine.meta.uid,
-        name=machine.meta.name,
+        name=machine.meta.called,
         description=machine.meta.description,
         tenant=machine.meta.tenant or pool_tenant,
         type_native_id=machine_type(machine),
@@ -137,6 +138,7 @@ def machine_resource(machine: Machine, pool_id: str, pool_tenant: str | None) ->
                 "k8s.zone": machine.zone,
                 "k8s.region": machine.region,
                 "k8s.providerId": machine.provider_id,
+                **deleting(machine.meta),
             }
         ),
     )

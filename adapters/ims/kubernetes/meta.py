@@ -7,17 +7,23 @@ from typing import Any, Self
 
 TENANT = "o2ims.oran.org/tenant"
 TAGS = "o2ims.oran.org/tags"
+#: The name that was asked for, where another owner's object has it in Kubernetes.
+NAME = "o2ims.oran.org/name"
+#: The name of the configuration's machine template that a set was made from.
+TEMPLATE = "o2ims.oran.org/machine-template"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meta:
     """What every object has. `key` is `namespace/name`, or the name alone; `tags` as the annotation or label
-    says."""
+    says; `called` is the name for callers, which need not be the one in Kubernetes."""
 
     key: str
     namespace: str
     name: str
+    called: str
     uid: str
+    deleting: bool
     created: str
     description: str
     tenant: str | None
@@ -37,7 +43,9 @@ class Meta:
             key=f"{namespace}/{name}" if namespace else name,
             namespace=intern(namespace),
             name=name,
+            called=text(annotations, NAME) or name,
             uid=uid,
+            deleting=bool(text(meta, "deletionTimestamp")),
             created=text(meta, "creationTimestamp"),
             description=text(annotations, "description"),
             tenant=text(labels, TENANT) or None,
@@ -74,6 +82,11 @@ def texts(raw: Mapping[str, Any], key: str) -> dict[str, str]:
 def tag_list(value: str) -> tuple[str, ...]:
     """The parts of a comma list, sorted."""
     return tuple(sorted({tag.strip() for tag in value.split(",")} - {""}))
+
+
+def deleting(*metas: Meta) -> dict[str, bool]:
+    """The extension that says that an object is about to go, where it (or what else it is) is."""
+    return {"k8s.deleting": True} if any(meta.deleting for meta in metas) else {}
 
 
 def present(extensions: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from adapters.ims.kubernetes.facts import MachineSet
-from adapters.ims.kubernetes.meta import present
+from adapters.ims.kubernetes.meta import deleting, present
 from adapters.types import ResourcePool
 
 DEFAULT = "default"
@@ -51,7 +51,7 @@ def set_pool(found: MachineSet, node_zones: Iterable[str]) -> ResourcePool:
     """A MachineSet, MachineDeployment or MachinePool, also one with no machines."""
     return ResourcePool(
         native_id=found.meta.uid,
-        name=found.meta.name,
+        name=found.meta.called,
         description=found.meta.description,
         tenant=found.meta.tenant,
         location=", ".join(found.zones) or _location(node_zones),
@@ -61,9 +61,11 @@ def set_pool(found: MachineSet, node_zones: Iterable[str]) -> ResourcePool:
                 "k8s.machineset.name": found.meta.name,
                 "k8s.machineset.namespace": found.meta.namespace,
                 "k8s.machineset.replicas": found.replicas,
+                "k8s.machineTemplate": found.template,
                 "k8s.instanceType": found.instance_type,
                 "k8s.createdAt": found.meta.created,
                 "k8s.tags": list(found.meta.tags),
+                **deleting(found.meta),
             }
         ),
     )
