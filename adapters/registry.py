@@ -19,6 +19,7 @@ IMS = {
     "k8s": Plugin("adapters.ims.kubernetes"),
     "kubernetes": Plugin("adapters.ims.kubernetes"),
     "mock": Plugin("adapters.ims.memory"),
+    "openshift": Plugin("adapters.ims.openshift"),
 }
 
 

@@ -1,6 +1,5 @@
 """100,000 resources: the memory and the start of a web process, and what a page costs beside one of 1,000."""
 
-
 from bench.inventories import stocked
 from bench.load import Effort, interleaved, rss
 from bench.reads import cases, restart

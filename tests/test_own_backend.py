@@ -46,7 +46,13 @@ def test_the_steps_lead_to_an_adapter_that_keeps_the_contract(copy: Path) -> Non
     environment.pop("PYTEST_XDIST_WORKER", None)
     words = ["-m", "pytest", "-q", "-p", "no:xdist", "tests/contract/test_racks.py"]
     done = subprocess.run(
-        [sys.executable, *words], cwd=copy, env=environment, capture_output=True, text=True, timeout=100, check=False
+        [sys.executable, *words],
+        cwd=copy,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
     assert re.search(r"^\d\d passed in", done.stdout, re.MULTILINE), done.stdout[-500:]

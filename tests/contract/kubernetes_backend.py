@@ -2,6 +2,7 @@
 needs."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,29 @@ import yaml
 
 from adapters.base import Options
 from adapters.ims.kubernetes import Adapter
-from tests.adapters.kubernetes_objects import MACHINES, OPENSHIFT, TENANT, machine_set, node, ready
+from tests.adapters.kubernetes_objects import (
+    CLUSTER_API,
+    MACHINES,
+    OPENSHIFT,
+    TENANT,
+    Manifest,
+    capi_machine,
+    capi_set,
+    deployment,
+    machine,
+    machine_set,
+    machine_spec,
+    node,
+    provider_spec,
+    ready,
+)
 from tests.contract.ims import Backend
 from tests.peers.kubernetes import ControlPlane
 
 MERGE = "application/merge-patch+json"
 NODES = "/api/v1/nodes"
 SETS = f"/apis/{OPENSHIFT}/namespaces/{MACHINES}/machinesets"
+TEMPLATES = {"worker": {"api": "openshift", "spec": provider_spec("m5.large")}}
 DOCUMENT = Path(__file__).parents[2] / "docs/backend-plugins.md"
 
 
@@ -36,7 +53,12 @@ def adapter_of(kubeconfig: Path, **config: object) -> Adapter:
 
 
 class Somebody(Backend):
-    """An administrator of the cluster."""
+    """An administrator of the cluster, with OpenShift's Machine API."""
+
+    needed: Mapping[str, Any] = {"k8s.machineTemplate": "worker"}
+    changeable = ("k8s.machineset.replicas", 5)
+    fixed = "k8s.machineset.name"
+    sets = SETS
 
     def __init__(self, cluster: ControlPlane) -> None:
         self.cluster = cluster
@@ -44,13 +66,19 @@ class Somebody(Backend):
         self._beats = 0
 
     def add_pool(self, name: str, *, tenant: str = "") -> str:
-        return self._made(self.cluster.apply(machine_set(name, tenant=tenant)))
+        return self._made(self.cluster.apply(self._pool(name, tenant)))
+
+    def add_member(self, pool_id: str, name: str, *, tenant: str = "") -> str:
+        found = self.member(self.set(pool_id), name)
+        if tenant:
+            found["metadata"]["labels"] = {TENANT: tenant}
+        return str(self.cluster.apply(found)["metadata"]["uid"])
 
     def change_pool(self, native_id: str) -> None:
-        self.patch(f"{SETS}/{self._names[native_id]}", {"spec": {"replicas": 7}})
+        self.patch(f"{self.sets}/{self._names[native_id]}", {"spec": {"replicas": 7}})
 
     def remove_pool(self, native_id: str) -> None:
-        self.cluster.request("DELETE", f"{SETS}/{self._names[native_id]}")
+        self.cluster.request("DELETE", f"{self.sets}/{self._names[native_id]}")
 
     def add_resource(self, name: str, *, tenant: str = "") -> str:
         return self._made(self.cluster.apply(node(name, labels={TENANT: tenant} if tenant else {})))
@@ -72,7 +100,35 @@ class Somebody(Backend):
     def patch(self, path: str, body: dict[str, Any]) -> None:
         self.cluster.request("PATCH", path, body, content_type=MERGE)
 
+    def set(self, uid: str) -> Manifest:
+        """The set that a pool is, as it is now."""
+        found = self.cluster.request("GET", self.sets)
+        (item,) = (item for item in found["items"] if item["metadata"]["uid"] == uid)
+        return {"apiVersion": found["apiVersion"], "kind": found["kind"].removesuffix("List"), **item}
+
+    def member(self, owner: Manifest, name: str) -> Manifest:
+        """A Machine that the set has made."""
+        return machine(name, owner=owner)
+
+    def _pool(self, name: str, tenant: str) -> Manifest:
+        return machine_set(name, tenant=tenant)
+
     def _made(self, found: dict[str, Any]) -> str:
         uid = str(found["metadata"]["uid"])
         self._names[uid] = found["metadata"]["name"]
         return uid
+
+
+class SomebodyOfClusterApi(Somebody):
+    """An administrator of the cluster, with Cluster API."""
+
+    sets = f"/apis/{CLUSTER_API}/namespaces/capi/machinedeployments"
+    templates = {"worker": {"api": "cluster-api", "namespace": "capi", "spec": machine_spec()}}
+
+    def member(self, owner: Manifest, name: str) -> Manifest:
+        """A Machine of a MachineSet of the MachineDeployment."""
+        between = self.cluster.apply(capi_set(f"{owner['metadata']['name']}-x", owner=owner))
+        return capi_machine(name, owner=between)
+
+    def _pool(self, name: str, tenant: str) -> Manifest:
+        return deployment(name, tenant=tenant)

@@ -1,19 +1,28 @@
-"""The Kubernetes adapter passes the contract, against a real API server and against servers that
-misbehave."""
+"""The Kubernetes adapter passes the contract, against a real API server and against servers that misbehave:
+with both Machine APIs, with either, and with none.
+
+Tests that want the same definitions installed are of one group: to change them takes seconds.
+"""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from adapters.base import ImsAdapter
+from adapters.errors import Unsupported
 from adapters.ims.kubernetes import Adapter
-from tests.contract.hostile import Handler, HostileServer
-from tests.contract.ims import Backend, Make, RemoteImsContract, Trouble
-from tests.contract.kubernetes_backend import Somebody, adapter_of
+from adapters.types import Ability, Resource
+from tests.adapters.kubernetes_objects import MACHINES, namespace, node
+from tests.contract.ims import WRITES, Backend, Make, RemoteImsContract, Trouble, WatchedImsContract
+from tests.contract.kubernetes_backend import TEMPLATES, Somebody, SomebodyOfClusterApi, adapter_of
+from tests.contract.kubernetes_troubles import troubles
+from tests.contract.writing import WritesPools, WritesResources
 from tests.peers.kubernetes import ControlPlane
 
 
 class TestKubernetes(RemoteImsContract):
+    """With both Machine APIs."""
+
     @pytest.fixture
     def make(self, cluster: ControlPlane) -> Make:
         path = cluster.kubeconfig()
@@ -25,68 +34,74 @@ class TestKubernetes(RemoteImsContract):
 
     @pytest.fixture
     def troubled(self, kube: ControlPlane) -> Iterator[Trouble]:
-        opened: list[HostileServer] = []
-
-        def hostile(trouble: str) -> Adapter:
-            server = HostileServer(ANSWERS.get(trouble, fine), identity=IDENTITIES.get(trouble, "127.0.0.1"))
-            opened.append(server)
-            server.__enter__()
-            ca = kube.ca_file if trouble == "an unknown CA" else None
-            return adapter_of(server.kubeconfig(ca=ca), timeout="1s")
-
-        def troubled(trouble: str) -> Adapter:
-            match trouble:
-                case "a token it does not know":
-                    return adapter_of(kube.kubeconfig("nobody"))
-                case "no permission":
-                    return adapter_of(kube.kubeconfig("reader"))
-                case "a secret that is not set":
-                    return adapter_of(Path("${NETWEAVE_TEST_NOT_SET}"))
-            return hostile(trouble)
-
-        yield troubled
-        for server in opened:
-            server.__exit__()
+        with troubles(kube, adapter_of) as found:
+            yield found
 
 
-def fine(handler: Handler) -> None:
-    handler.json({"gitVersion": "v1.37.2"})
+@pytest.mark.xdist_group("openshift")
+class TestTheMachineApiOfOpenshift(WritesPools, WritesResources):
+    @pytest.fixture
+    def cluster(self, cluster: ControlPlane) -> ControlPlane:
+        cluster.only_crds("openshift")
+        cluster.apply(namespace(MACHINES))
+        return cluster
+
+    @pytest.fixture
+    def backend(self, cluster: ControlPlane) -> Backend:
+        return Somebody(cluster)
+
+    @pytest.fixture
+    def adapter(self, cluster: ControlPlane) -> Iterator[ImsAdapter]:
+        adapter = adapter_of(cluster.kubeconfig(), machineTemplates=TEMPLATES)
+        yield adapter
+        adapter.close()
 
 
-def nobody(handler: Handler) -> None:
-    handler.close_connection = True  # not a byte
+@pytest.mark.xdist_group("cluster-api")
+class TestClusterApi(WritesPools, WatchedImsContract):
+    @pytest.fixture
+    def cluster(self, cluster: ControlPlane) -> ControlPlane:
+        cluster.only_crds("cluster-api")
+        cluster.apply(namespace("capi"))
+        return cluster
+
+    @pytest.fixture
+    def backend(self, cluster: ControlPlane) -> Backend:
+        return SomebodyOfClusterApi(cluster)
+
+    @pytest.fixture
+    def make(self, cluster: ControlPlane) -> Make:
+        path = cluster.kubeconfig()
+        return lambda: adapter_of(path, machineTemplates=SomebodyOfClusterApi.templates)
+
+    def test_only_a_set_makes_machines(self, adapter: ImsAdapter, backend: Backend) -> None:
+        pool = backend.add_pool("pool-a", tenant="acme")
+        wanted = Resource(native_id="", name="r", type_native_id="", pool_native_id=pool, tenant="acme")
+        with pytest.raises(Unsupported) as raised:
+            adapter.create_resource("r", wanted)
+        assert raised.value.ability == Ability.RESOURCE_CREATE
+        assert Ability.RESOURCE_CREATE not in adapter.metadata().can
 
 
-def drip(handler: Handler) -> None:
-    handler.begin({"Content-Type": "application/json", "Content-Length": "1000000"})
-    while not handler.server.over.wait(0.1):
-        handler.wfile.write(b" ")
-        handler.wfile.flush()
+@pytest.mark.xdist_group("no-machine-api")
+class TestNoMachineApi:
+    @pytest.fixture
+    def adapter(self, cluster: ControlPlane) -> Iterator[Adapter]:
+        cluster.only_crds()
+        adapter = adapter_of(cluster.kubeconfig(), machineTemplates=TEMPLATES)
+        yield adapter
+        adapter.close()
 
+    def test_nodes_are_in_the_default_pool(self, cluster: ControlPlane, adapter: Adapter) -> None:
+        cluster.apply(node("n-1"))
+        assert [(thing.name, thing.pool_native_id) for thing in adapter.resources()] == [("n-1", "default")]
+        (manager,) = adapter.deployment_managers()
+        assert manager.capabilities["machineApi"] is None
 
-def half(handler: Handler) -> None:
-    handler.begin({"Content-Type": "application/json", "Content-Length": "1000"})
-    handler.wfile.write(b'{"gitVersion":')
-    handler.close_connection = True
-
-
-def endless(handler: Handler) -> None:
-    handler.begin({"Content-Type": "application/json", "Connection": "close"})
-    while not handler.server.over.is_set():
-        handler.wfile.write(b" " * 1_000_000)
-
-
-ANSWERS = {
-    "nobody there": nobody,
-    "a host that hangs": Handler.wait,
-    "an answer that drips": drip,
-    "a page of HTML": lambda handler: handler.send(
-        b"<html>SECRET</html>", headers={"Content-Type": "text/html"}
-    ),
-    "no JSON": lambda handler: handler.send(b"{SECRET", headers={"Content-Type": "application/json"}),
-    "half an answer": half,
-    "an answer without an end": endless,
-    "a compressed answer": lambda handler: handler.json({}, headers={"Content-Encoding": "gzip"}),
-    "a redirect": lambda handler: handler.send(b"", 302, {"Location": "https://127.0.0.1:1/SECRET"}),
-}
-IDENTITIES = {"another host's certificate": "another.example.org"}
+    @pytest.mark.parametrize("ability", WRITES)
+    def test_it_can_be_watched_and_nothing_else(self, adapter: Adapter, ability: Ability) -> None:
+        adapter.check()
+        assert adapter.metadata().can == {Ability.REAL_TIME_EVENTS}
+        with pytest.raises(Unsupported) as raised:
+            WRITES[ability](adapter)
+        assert raised.value.ability == ability

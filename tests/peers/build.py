@@ -30,6 +30,7 @@ from tests.peers.process import PeerMissingError
 HERE = Path(__file__).parent
 MODULE = HERE / "kubernetes"
 CRDS = HERE / "crds"
+KUSTOMIZE = HERE / "kustomize"
 
 # These decide what Go's cache may reuse: change one, and everything compiles again.
 GO_FLAGS = ("-trimpath", "-buildvcs=false", "-mod=readonly")
@@ -42,6 +43,7 @@ class Tool:
     name: str
     package: str
     module: str
+    source: Path = MODULE
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,12 @@ TOOLS = (
     Tool("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver", "k8s.io/kubernetes"),
     Tool("kwok", "sigs.k8s.io/kwok/cmd/kwok", "sigs.k8s.io/kwok"),
     Tool("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager", "k8s.io/kubernetes"),
+    Tool(
+        "kustomize",
+        "sigs.k8s.io/kustomize/kustomize/v5",
+        "sigs.k8s.io/kustomize/kustomize/v5",
+        source=KUSTOMIZE,
+    ),
 )
 
 MANIFESTS = (
@@ -72,6 +80,12 @@ MANIFESTS = (
             "config/v1/zz_generated.crd-manifests/*_infrastructures-Default.crd.yaml",
             "config/v1/zz_generated.crd-manifests/*_clusterversions-Default.crd.yaml",
         ),
+    ),
+    Manifests(
+        "machine-config",
+        CRDS,
+        "github.com/openshift/api",
+        ("machineconfiguration/v1/zz_generated.crd-manifests/*_machineconfigpools-SelfManagedHA.crd.yaml",),
     ),
     Manifests(
         "cluster-api",
@@ -98,13 +112,13 @@ def cache() -> Path:
     return Path(os.environ.get("NETWEAVE_PEERS") or Path.home() / ".cache/netweave/peers")
 
 
-def version(module: str) -> str:
-    """The version of a module as the peers' go.mod pins it, without its "v"."""
+def version(module: str, source: Path = MODULE) -> str:
+    """The version of a module as a go.mod (the peers') pins it, without its "v"."""
     found = re.search(
-        rf"^(?:\s*|require ){re.escape(module)} v(\S+)", (MODULE / "go.mod").read_text(), re.MULTILINE
+        rf"^(?:\s*|require ){re.escape(module)} v(\S+)", (source / "go.mod").read_text(), re.MULTILINE
     )
     if found is None:
-        msg = f"{module} is not in {MODULE / 'go.mod'}"
+        msg = f"{module} is not in {source / 'go.mod'}"
         raise LookupError(msg)
     return found[1]
 
@@ -118,8 +132,9 @@ def _stamp(*parts: str | bytes) -> str:
 
 
 def _target(tool: Tool) -> Path:
-    recipe = _stamp((MODULE / "go.mod").read_bytes(), (MODULE / "go.sum").read_bytes(), *GO_FLAGS, *COMPILE)
-    return cache() / "bin" / f"{tool.name}-{version(tool.module)}-{recipe}"
+    files = [(tool.source / name).read_bytes() for name in ("go.mod", "go.sum")]
+    recipe = _stamp(*files, *GO_FLAGS, *COMPILE)
+    return cache() / "bin" / f"{tool.name}-{version(tool.module, tool.source)}-{recipe}"
 
 
 def _folder(wanted: Manifests) -> Path:
@@ -137,7 +152,7 @@ def binary(name: str) -> Path:
 
 
 def manifests(name: str) -> list[Path]:
-    """The YAML files of "openshift", "cluster-api" or "kwok"; PeerMissingError until fetched."""
+    """The YAML files of one of `MANIFESTS`; PeerMissingError until fetched."""
     folder = _folder(next(wanted for wanted in MANIFESTS if wanted.name == name))
     if not folder.exists():
         msg = f"the manifests of {name} are not fetched: python -m tests.peers.build"
@@ -231,7 +246,7 @@ def _compile(go: Go, tool: Tool) -> None:
     )
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.part")
-    go.run("build", *COMPILE, f"-ldflags={link}", "-o", str(part), tool.package, folder=MODULE)
+    go.run("build", *COMPILE, f"-ldflags={link}", "-o", str(part), tool.package, folder=tool.source)
     part.rename(target)
     say(f"{target.name}: {time.monotonic() - start:.0f} s, {target.stat().st_size >> 20} MiB")
 

@@ -203,18 +203,30 @@ class ControlPlane:
         self.api.delete(manifest)
 
     def install_crds(self, name: str) -> None:
-        """Installs the real CRDs of "openshift" or "cluster-api"; returns when their objects can be listed.
+        """Installs the real CRDs that `build.MANIFESTS` has under a name ("openshift", "cluster-api");
+        returns when their objects can be listed.
 
-        They stay for the rest of the run: clean() removes their objects only. A second call costs nothing.
+        They stay: clean() removes their objects only. A second call costs nothing.
         """
         if name in self._installed:
             return
-        definitions = [yaml.load(path.read_text(), yaml.CSafeLoader) for path in build.manifests(name)]
+        definitions = [_read(path) for path in build.manifests(name)]
         for definition in definitions:
             self.apply(definition)
         for definition in definitions:
             self._wait_served(definition)
         self._installed[name] = {f"{_CRD_KEY}{definition['metadata']['name']}" for definition in definitions}
+
+    def only_crds(self, *names: str) -> None:
+        """Has the CRDs of `names` installed and no others; their objects go with those that go."""
+        for name in [name for name in self._installed if name not in names]:
+            for definition in map(_read, build.manifests(name)):
+                self.delete(definition)
+            for definition in map(_read, build.manifests(name)):
+                self._wait_gone(definition)
+            del self._installed[name]
+        for name in names:
+            self.install_crds(name)
 
     def clean(self) -> None:
         """Makes the control plane as after start(): what a test made is gone, what it killed is back.
@@ -246,6 +258,14 @@ class ControlPlane:
         paths = [f"/apis/{spec['group']}/{version}/{spec['names']['plural']}" for version in served]
         what = f"{definition['metadata']['name']} served"
         wait_until(lambda: all(self.api.ok(f"{path}?limit=1") for path in paths), seconds=30, what=what)
+
+    def _wait_gone(self, definition: Manifest) -> None:
+        group = definition["spec"]["group"]
+
+        def served() -> bool:
+            return group in {found["name"] for found in self.request("GET", "/apis")["groups"]}
+
+        wait_until(lambda: not served(), seconds=30, what=f"the end of {group}")
 
     def _may(self, user: str, rule: Mapping[str, Any]) -> bool:
         """Does the API server allow the first thing of a rule?"""
@@ -342,6 +362,10 @@ class ControlPlane:
 
 
 _CRD_KEY = "/registry/apiextensions.k8s.io/customresourcedefinitions/"
+
+
+def _read(path: Path) -> Manifest:
+    return dict(yaml.load(path.read_text(), yaml.CSafeLoader))
 
 
 def _b64(text: str) -> str:

@@ -1,27 +1,30 @@
-"""The adapter: reads its options, connects, and asks the API server what a survey, a check or a watch wants
-to know."""
+"""The adapter: reads its options, connects, and asks the API server what a survey, a check, a watch or a
+write wants to know."""
 
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import aclosing
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from adapters import secrets
 from adapters.base import ImsAdapter, Options
 from adapters.configuration import duration
-from adapters.errors import BackendError, Expired, Forbidden, Misconfigured
+from adapters.errors import BackendError, Expired, Forbidden, Misconfigured, NotFound, Unsupported
+from adapters.ims.kubernetes import machines, sets, templates
 from adapters.ims.kubernetes.cluster import Changes
 from adapters.ims.kubernetes.discovery import Collection
+from adapters.ims.kubernetes.machine_api import MachineApi, abilities
 from adapters.ims.kubernetes.observation import Observation
 from adapters.ims.kubernetes.pools import LABELS
-from adapters.ims.kubernetes.survey import Ask, Survey, discover, survey
+from adapters.ims.kubernetes.survey import Ask, Found, Survey, discover, survey
 from adapters.kube import Connection, Session
 from adapters.types import (
     Ability,
     Batch,
     DeploymentManager,
     InventoryObject,
+    Kind,
     Metadata,
     Resource,
     ResourcePool,
@@ -37,29 +40,36 @@ _Object = TypeVar("_Object", DeploymentManager, ResourceType, ResourcePool, Reso
 
 class Adapter(ImsAdapter):
     """Its options: `kubeconfig` (a path; without it, the pod's service account), `context`, `serviceAccount`
-    (its folder, if it is not the usual one), `nodePoolLabels`, `timeout` of a request (10s), `watchTimeout`
-    of a stream (4m)."""
+    (its folder, if it is not the usual one), `nodePoolLabels`, `machineTemplates` that new pools are made
+    from and the `namespace` they are made in, `timeout` of a request (10s), `watchTimeout` of a stream
+    (4m)."""
 
     ordered = True
+    mapping_version = 2
     prefix = "k8s"
+    kind: ClassVar[str] = "kubernetes"
+    #: What is read besides what every cluster has and its Machine APIs.
+    also: ClassVar[tuple[Collection, ...]] = ()
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self._lock = threading.Lock()
         self._connection: Connection | None = None
-        self._version = ""
+        self._found = Found("", (), ())
 
     def metadata(self) -> Metadata:
-        """It can be watched; writing comes with a Machine API, later."""
-        can = frozenset({Ability.REAL_TIME_EVENTS})
-        return Metadata(name=self.name, kind="kubernetes", version=self._version, can=can)
+        """It can be watched; what can be written is what its Machine APIs, as they were found last, and the
+        configured machine templates allow."""
+        can = {Ability.REAL_TIME_EVENTS} | abilities(self._found, self.options.config)
+        return Metadata(name=self.name, kind=self.kind, version=self._found.version, can=frozenset(can))
 
     def check(self) -> None:
-        """Asks for its version and APIs, and whether each thing that we need may be listed and watched."""
+        """Asks for its version and APIs, and whether each thing that we need may be listed and watched; and
+        whether the machine templates can be used at all."""
+        templates.check(self.name, self.options.config)
         connection = self._connect()
-        found = self._run(discover(self.name))
-        self._version = found.version
-        for collection in found.collections:
+        self._found = self._run(discover(self.name, self.also))
+        for collection in self._found.collections:
             if collection.required:
                 connection.get(collection.path, {"limit": "1"}, what=f"list {collection.plural}")
                 self._check_watch(connection, collection)
@@ -95,6 +105,38 @@ class Adapter(ImsAdapter):
                 async for batch in batches:
                     yield batch
 
+    def find(self, kind: Kind, *, tenant: str | None, native_id: str = "", native_name: str = "") -> Batch:
+        """By id as it is listed; by name among what a Machine API has, whatever Kubernetes calls it."""
+        if native_id:
+            return super().find(kind, tenant=tenant, native_id=native_id)
+        api = self._machine_api()
+        if not api.found.machine_apis:
+            raise NotFound(self.name, f"has no {kind} {native_name}")
+        by_name = sets.by_name if kind is Kind.RESOURCE_POOL else machines.by_name
+        return by_name(api, native_name, tenant)
+
+    def create_pool(self, native_name: str, pool: ResourcePool, *, type_native_id: str = "") -> Batch:
+        """A MachineSet or a MachineDeployment, from a machine template."""
+        api = self._machine_api(Ability.RESOURCE_POOL_CREATE)
+        return sets.create(api, native_name, pool, type_native_id)
+
+    def update_pool(self, native_id: str, pool: ResourcePool) -> Batch:
+        """Size and description of a set; a pool that no set makes cannot be changed."""
+        return sets.update(self._machine_api(Ability.RESOURCE_POOL_UPDATE), native_id, pool)
+
+    def delete_pool(self, native_id: str, *, tenant: str | None, cascade: bool = False) -> Batch:
+        """The set, with its Machines; what a finalizer holds is still there, and says so."""
+        api = self._machine_api(Ability.RESOURCE_POOL_DELETE)
+        return sets.delete(api, native_id, tenant, cascade=cascade)
+
+    def create_resource(self, native_name: str, resource: Resource) -> Batch:
+        """A Machine of OpenShift beside its pool's set; of Cluster API's, only a set makes Machines."""
+        return machines.create(self._machine_api(Ability.RESOURCE_CREATE), native_name, resource)
+
+    def delete_resource(self, native_id: str, *, tenant: str | None) -> Batch:
+        """A Machine, and its place in its set."""
+        return machines.delete(self._machine_api(Ability.RESOURCE_DELETE), native_id, tenant)
+
     def close(self) -> None:
         """Lets go of the connection; the next call makes a new one."""
         with self._lock:
@@ -114,6 +156,20 @@ class Adapter(ImsAdapter):
                 )
             return self._connection
 
+    def _machine_api(self, ability: Ability | None = None) -> MachineApi:
+        """What can be written just now. Raises `Unsupported` where `ability` is not among it."""
+        self._found = self._run(discover(self.name, self.also))
+        if ability and ability not in self.metadata().can:
+            raise Unsupported(self.name, ability)
+        return MachineApi(
+            source=self.name,
+            connection=self._connect(),
+            found=self._found,
+            pool_labels=self._pool_labels(),
+            tenant=self.options.tenant,
+            config=self.options.config,
+        )
+
     def _all(self, kind: type[_Object]) -> Iterator[_Object]:
         return (found for found in self._read().objects if isinstance(found, kind))
 
@@ -132,6 +188,7 @@ class Adapter(ImsAdapter):
             name=access.cluster or self.name,
             server=access.server,
             pool_labels=self._pool_labels(),
+            also=self.also,
         )
 
     def _run(self, questions: Generator[Ask, Any, _Answer]) -> _Answer:
@@ -177,7 +234,7 @@ class Adapter(ImsAdapter):
                     ask = questions.send(answer)
         except StopIteration as end:
             found: Survey = end.value
-            self._version = found.kubernetes
+            self._found = found.found
             return found
 
     def _check_watch(self, connection: Connection, collection: Collection) -> None:

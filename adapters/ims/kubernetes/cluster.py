@@ -17,6 +17,9 @@ import structlog
 from adapters.ims.kubernetes import joins, mapping, pools
 from adapters.ims.kubernetes.discovery import (
     CLASSES,
+    CLUSTER_VERSIONS,
+    CONFIG_POOLS,
+    INFRASTRUCTURES,
     MACHINES,
     NAMESPACES,
     NAMING,
@@ -37,6 +40,7 @@ from adapters.ims.kubernetes.facts import (
     Volume,
 )
 from adapters.ims.kubernetes.groups import Groups, Totals, check
+from adapters.ims.kubernetes.platform import ClusterVersion, Infrastructure, MachineConfigPool, Platform
 from adapters.ims.kubernetes.published import Published
 from adapters.ims.kubernetes.store import Ref, Store
 from adapters.types import DeploymentManager, Gone, InventoryObject, Resource, ResourcePool
@@ -48,10 +52,14 @@ _MAKERS: dict[str, Callable[[Any], Facts]] = {
     CLASSES: StorageClass.of,
     NAMESPACES: Namespace.of,
     NAMING: Naming.of,
+    CLUSTER_VERSIONS: ClusterVersion.of,
+    INFRASTRUCTURES: Infrastructure.of,
+    CONFIG_POOLS: MachineConfigPool.of,
     MACHINES[0]: Machine.of_openshift,
     MACHINES[1]: Machine.of_cluster_api,
 }
 _RESOURCE_TABLES = {NODES, VOLUMES, *MACHINES}
+_PLATFORM_TABLES = (CLUSTER_VERSIONS, INFRASTRUCTURES, CONFIG_POOLS)
 _MANAGER = ("manager", "")
 _DEFAULT = ("pool", pools.DEFAULT)
 
@@ -263,9 +271,12 @@ class Cluster:
         naming = next(map(self._store.get, self._store.refs(NAMING)), None)
         assert isinstance(naming, Naming | None)
         classes = sorted(name for _, name in self._store.refs(CLASSES))
+        refs = [ref for table in _PLATFORM_TABLES for ref in self._store.refs(table)]
+        platform = Platform.of(map(self._store.get, refs))
         return mapping.manager(
             system.meta.uid,
             naming,
+            platform,
             name=self._identity.name,
             server=self._identity.server,
             capacity=self._totals.capacity,

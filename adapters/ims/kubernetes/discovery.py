@@ -12,6 +12,9 @@ VOLUMES = "persistentvolumes"
 CLASSES = "storageclasses"
 NAMESPACES = "namespaces"
 NAMING = "configmaps"
+CLUSTER_VERSIONS = "clusterversions.config.openshift.io"
+INFRASTRUCTURES = "infrastructures.config.openshift.io"
+CONFIG_POOLS = "machineconfigpools.machineconfiguration.openshift.io"
 MACHINES = (f"machines.{OPENSHIFT}", f"machines.{CLUSTER_API}")
 #: Tables of sets, and what one of their objects is called.
 SETS = {
@@ -29,7 +32,7 @@ _SERVED = {OPENSHIFT: ("v1beta1",), CLUSTER_API: ("v1beta2", "v1beta1")}
 @dataclass(frozen=True, slots=True)
 class Collection:
     """One list of the API server: its table in the store, its path, the query it always takes. One that is
-    not `required` may be forbidden to us."""
+    not `required` may be forbidden to us, or not be served."""
 
     table: str
     path: str
@@ -41,6 +44,11 @@ class Collection:
     def plural(self) -> str:
         """The resource as RBAC names it."""
         return self.table.partition(".")[0]
+
+    @property
+    def api(self) -> str:
+        """group/version of a custom resource's API."""
+        return self.path.removeprefix("/apis/").rpartition("/")[0]
 
 
 BUILT_IN = (
@@ -55,6 +63,25 @@ BUILT_IN = (
         required=False,
     ),
 )
+
+_CONFIG, _MACHINE_CONFIG = "config.openshift.io", "machineconfiguration.openshift.io"
+#: What makes a cluster an OpenShift.
+PLATFORM = (
+    Collection(CLUSTER_VERSIONS, f"/apis/{_CONFIG}/v1/clusterversions", _CONFIG),
+    Collection(INFRASTRUCTURES, f"/apis/{_CONFIG}/v1/infrastructures", _CONFIG),
+    Collection(
+        CONFIG_POOLS, f"/apis/{_MACHINE_CONFIG}/v1/machineconfigpools", _MACHINE_CONFIG, required=False
+    ),
+)
+
+
+def serves(groups: Any, api: str) -> bool:
+    """From the answer of `/apis`: whether it serves that group/version."""
+    group, _, version = api.partition("/")
+    return any(
+        found["name"] == group and version in {one["version"] for one in found["versions"]}
+        for found in groups.get("groups") or ()
+    )
 
 
 def machine_apis(groups: Any) -> list[str]:

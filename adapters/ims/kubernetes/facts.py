@@ -13,6 +13,7 @@ from sys import intern
 from typing import Any, Self, TypeAlias
 
 from adapters.ims.kubernetes.meta import TAGS, TEMPLATE, Meta, mapping, tag_list, text, texts
+from adapters.ims.kubernetes.platform import ClusterVersion, Infrastructure, MachineConfigPool
 
 POOL_ID = "o2ims.oran.org/resource-pool-id"
 #: What selects the machines of a set that we made, and nothing else.
@@ -253,7 +254,18 @@ class Naming:
         )
 
 
-Facts: TypeAlias = Node | Machine | MachineSet | Volume | StorageClass | Namespace | Naming
+Facts: TypeAlias = (
+    Node
+    | Machine
+    | MachineSet
+    | Volume
+    | StorageClass
+    | Namespace
+    | Naming
+    | ClusterVersion
+    | Infrastructure
+    | MachineConfigPool
+)
 
 
 def _provider(spec: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,14 +8,36 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.errors import Conflict, Invalid, Misconfigured, NotFound
-from adapters.ims.kubernetes.discovery import Collection
+from adapters.ims.kubernetes.discovery import MACHINES, Collection
+from adapters.ims.kubernetes.facts import CLUSTER_API, OPENSHIFT
 from adapters.ims.kubernetes.scene import Scene
 from adapters.ims.kubernetes.store import Ref
 from adapters.ims.kubernetes.survey import Found
 from adapters.kube import Connection
+from adapters.types import Ability
+
+#: The sets that can be changed at all: a MachinePool is its provider's.
+WRITABLE = {
+    f"machinesets.{OPENSHIFT}",
+    f"machinesets.{CLUSTER_API}",
+    f"machinedeployments.{CLUSTER_API}",
+}
 
 _TRIES = 3
 _PAUSE_SECONDS = 0.05
+
+
+def abilities(found: Found, config: Mapping[str, Any]) -> set[Ability]:
+    """What can be written where discovery found that; a new pool needs a machine template too."""
+    tables = {collection.table for collection in found.collections}
+    can: set[Ability] = set()
+    if WRITABLE & tables:
+        can |= {Ability.RESOURCE_POOL_UPDATE, Ability.RESOURCE_POOL_DELETE, Ability.RESOURCE_DELETE}
+        if config.get("machineTemplates"):
+            can.add(Ability.RESOURCE_POOL_CREATE)
+    if {MACHINES[0], f"machinesets.{OPENSHIFT}"} <= tables:
+        can.add(Ability.RESOURCE_CREATE)
+    return can
 
 
 class Changed(Conflict):

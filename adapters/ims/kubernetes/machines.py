@@ -11,9 +11,9 @@ from typing import Any
 
 from adapters.errors import Conflict, Invalid, NotFound, Unsupported
 from adapters.ims.kubernetes import names, sets
-from adapters.ims.kubernetes.discovery import MACHINES, NODES, SETS
+from adapters.ims.kubernetes.discovery import CLASSES, MACHINES, NAMESPACES, NODES, SETS, VOLUMES
 from adapters.ims.kubernetes.facts import CLUSTER_API, OPENSHIFT, POOL_ID, Machine
-from adapters.ims.kubernetes.machine_api import Changed, MachineApi
+from adapters.ims.kubernetes.machine_api import WRITABLE, Changed, MachineApi
 from adapters.ims.kubernetes.mapping import machine_type
 from adapters.ims.kubernetes.meta import NAME, TENANT
 from adapters.ims.kubernetes.names import pointer
@@ -65,10 +65,13 @@ def create(api: MachineApi, native_name: str, resource: Resource) -> Batch:
 def delete(api: MachineApi, native_id: str, tenant: str | None) -> Batch:
     """Deletes the Machine that is the owner's resource, and lowers its set by one, once."""
     scene = api.read(*SETS, *MACHINES, NODES)
+    if scene.resource(native_id) is None:
+        for table in (NAMESPACES, CLASSES, VOLUMES):
+            api.add(scene, table)
     resource, ref = scene.resource(native_id), scene.ref(native_id)
     if resource is None or api.owner(resource.tenant) != tenant:
         raise NotFound(api.source, f"has no resource {native_id}")
-    if ref is None:  # a Node that no Machine API has made
+    if ref is None:  # a volume, or a Node that no Machine API has made
         raise Unsupported(api.source, Ability.RESOURCE_DELETE)
     set_ = scene.set_above(ref)
 
@@ -87,7 +90,7 @@ def delete(api: MachineApi, native_id: str, tenant: str | None) -> Batch:
     if set_ is None:
         _check_alone(api, raw)
     else:
-        if set_[0] not in sets.WRITABLE:
+        if set_[0] not in WRITABLE:
             raise Unsupported(api.source, Ability.RESOURCE_DELETE)
         raw = api.change(ref, raw, hint)
         _lower(api, scene, set_, native_id)

@@ -10,6 +10,7 @@ from typing import Any
 
 from adapters.ims.kubernetes.facts import Machine, Naming, Node, StorageClass, Volume
 from adapters.ims.kubernetes.meta import deleting, present
+from adapters.ims.kubernetes.platform import Platform
 from adapters.ims.kubernetes.pools import STORAGE
 from adapters.ims.kubernetes.quantity import number, quantity
 from adapters.types import (
@@ -237,23 +238,24 @@ def classless_type(native_id: str) -> ResourceType:
 def manager(
     native_id: str,
     naming: Naming | None,
+    platform: Platform,
     *,
     name: str,
     server: str,
     capacity: Mapping[str, Any],
     capabilities: Mapping[str, Any],
 ) -> DeploymentManager:
-    """The cluster; the operator's ConfigMap names it, if there is one. Nothing of our credentials is in
-    it."""
+    """The cluster; the operator's ConfigMap names it, if there is one, else its platform does. Nothing of our
+    credentials is in it."""
     return DeploymentManager(
         native_id=native_id,
-        name=(naming and naming.name) or name,
+        name=(naming and naming.name) or platform.name or name,
         description=naming.description if naming else "",
-        service_uri=server,
-        supported_locations=naming.locations if naming else (),
-        capabilities=capabilities,
+        service_uri=platform.service_uri or server,
+        supported_locations=(naming and naming.locations) or platform.locations,
+        capabilities={**capabilities, **platform.capabilities},
         capacity=capacity,
-        extensions=present({"k8s.version": capabilities["kubernetesVersion"]}),
+        extensions=present({"k8s.version": capabilities["kubernetesVersion"], **platform.extensions}),
     )
 
 

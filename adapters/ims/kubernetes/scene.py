@@ -79,7 +79,7 @@ class Scene:
     def pool_of(self, machine: Ref) -> str | None:
         """The uid of the set whose pool a Machine is in."""
         found = joins.set_of(self._cluster.store, self.machine(machine))
-        return found and found.meta.uid
+        return found.meta.uid if found else None
 
     def set_above(self, machine: Ref) -> Ref | None:
         """The set that makes a Machine, the topmost one; None where none does."""

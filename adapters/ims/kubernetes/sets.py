@@ -12,7 +12,7 @@ from adapters.errors import Conflict, Invalid, NotFound, Unsupported
 from adapters.ims.kubernetes import names, templates
 from adapters.ims.kubernetes.discovery import MACHINES, NODES, SETS, VOLUMES
 from adapters.ims.kubernetes.facts import CLUSTER_API, MACHINE_SET, OPENSHIFT, POOL_ID
-from adapters.ims.kubernetes.machine_api import Changed, MachineApi
+from adapters.ims.kubernetes.machine_api import WRITABLE, Changed, MachineApi
 from adapters.ims.kubernetes.meta import NAME, TEMPLATE, TENANT
 from adapters.ims.kubernetes.names import pointer
 from adapters.ims.kubernetes.scene import Scene
@@ -21,13 +21,8 @@ from adapters.ims.kubernetes.templates import MachineTemplate
 from adapters.types import Ability, Batch, Gone, Kind, Resource, ResourcePool
 
 REPLICAS = "k8s.machineset.replicas"
-#: What a pool of a template of each API is, and the tables that can be changed at all.
+#: What a pool of a template of each API is.
 MADE = {OPENSHIFT: ("machinesets", "MachineSet"), CLUSTER_API: ("machinedeployments", "MachineDeployment")}
-WRITABLE = {
-    f"machinesets.{OPENSHIFT}",
-    f"machinesets.{CLUSTER_API}",
-    f"machinedeployments.{CLUSTER_API}",
-}
 
 #: More machines than this in one request is a slip of the finger, and an expensive one.
 _REPLICAS_LIMIT = 1000
@@ -213,17 +208,15 @@ def _manifest(
 
 def _delete(api: MachineApi, scene: Scene, ref: Ref, members: list[Ref]) -> None:
     made = [machine for machine in members if scene.set_above(machine) == ref]
-
     # What was found to be the owner's is deleted as it was then, or all begins anew. What a deleted set
-    # leaves
-    # goes whatever happens to it meanwhile: nobody keeps it any more.
+    # leaves goes whatever happens to it meanwhile: nobody keeps it any more.
     for found in (*(machine for machine in members if machine not in made), ref):
         api.delete(found, scene.raw(found), _anything, tries=1)
     for found in (*scene.sets_below(ref), *made):
         api.delete(found, scene.raw(found), _anything, tries=_LEFT_TRIES)
 
 
-def _anything(raw: Any) -> None:  # noqa: ARG001
+def _anything(raw: Any) -> None:
     """Looks at nothing."""
 
 

@@ -10,9 +10,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from adapters.errors import Broken, Forbidden
+from adapters.errors import Broken, Forbidden, Misconfigured
 from adapters.ims.kubernetes.cluster import Cluster, Identity
-from adapters.ims.kubernetes.discovery import BUILT_IN, Collection, machine_apis, machine_collections
+from adapters.ims.kubernetes.discovery import (
+    BUILT_IN,
+    Collection,
+    machine_apis,
+    machine_collections,
+    serves,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,34 +43,44 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The cluster, as it was at `version`, and the collections it was made from; `kubernetes` is the API
-    server's version."""
+    """The cluster, as it was at `version`, and the collections it was made from: of what discovery `found`,
+    those we may read."""
 
     cluster: Cluster
     collections: tuple[Collection, ...]
     version: int
-    kubernetes: str
+    found: Found
 
 
-def discover(source: str) -> Generator[Ask, Any, Found]:
-    """Which version it is, and which Machine APIs it serves."""
+def discover(source: str, also: tuple[Collection, ...] = ()) -> Generator[Ask, Any, Found]:
+    """Which version it is, which Machine APIs it serves, and which of `also`. Raises `Misconfigured` where it
+    does not serve one of those that is required."""
     version = (yield Ask(path="/version", what="read its version")).get("gitVersion")
     if not isinstance(version, str):
         raise Broken(source, "is no Kubernetes API server: its version has no gitVersion")
     collections = list(BUILT_IN)
-    apis = machine_apis((yield Ask(path="/apis", what="read its API groups")))
+    groups = yield Ask(path="/apis", what="read its API groups")
+    apis = machine_apis(groups)
     for api in apis:
         served = yield Ask(path=f"/apis/{api}", what=f"read what {api} has")
         collections += machine_collections(api, served)
+    for api in dict.fromkeys(collection.api for collection in also):
+        answer = (yield Ask(path=f"/apis/{api}", what=f"read what {api} has")) if serves(groups, api) else {}
+        names = {resource["name"] for resource in answer.get("resources") or ()}
+        for collection in (wanted for wanted in also if wanted.api == api):
+            if collection.plural in names:
+                collections.append(collection)
+            elif collection.required:
+                raise Misconfigured(source, f"does not serve {collection.table}: it is of another type")
     return Found(version, tuple(apis), tuple(collections))
 
 
 def survey(
-    source: str, *, name: str, server: str, pool_labels: tuple[str, ...]
+    source: str, *, name: str, server: str, pool_labels: tuple[str, ...], also: tuple[Collection, ...] = ()
 ) -> Generator[Ask, Any, Survey]:
     """Everything. Raises `Forbidden` for what must be listed and may not be, `Broken` for what is no
     cluster."""
-    found = yield from discover(source)
+    found = yield from discover(source, also)
     identity = Identity(
         name=name,
         server=server,
@@ -92,4 +108,4 @@ def survey(
         readable.append(collection)
     if not cluster.known:
         raise Broken(source, "has no namespace kube-system")
-    return Survey(cluster, tuple(readable), int(at), found.version)
+    return Survey(cluster, tuple(readable), int(at), found)

@@ -56,8 +56,8 @@ class MachineTemplate:
     @property
     def machine_labels(self) -> Mapping[str, str]:
         """What its machines carry, whatever their set."""
-        cluster = self.spec.get("clusterName")
-        return {**self.labels, **({CLUSTER_NAME: cluster} if self.group == CLUSTER_API else {})}
+        cluster = {CLUSTER_NAME: self.spec["clusterName"]} if self.group == CLUSTER_API else {}
+        return {**self.labels, **cluster}
 
     @property
     def type_native_id(self) -> str:
