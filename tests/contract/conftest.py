@@ -11,8 +11,15 @@ pytest.register_assert_rewrite(
 
 
 @pytest.fixture
-def cluster(cluster: ControlPlane) -> ControlPlane:
-    """With both Machine APIs installed; and without a name, which clean() leaves alone in kube-system."""
-    cluster.only_crds("openshift", "cluster-api")
+def plane(cluster: ControlPlane) -> ControlPlane:
+    """The control plane with nothing in it: also without a name, which clean() leaves alone in
+    kube-system."""
     cluster.delete(naming(""))
     return cluster
+
+
+@pytest.fixture(name="cluster")
+def with_both_machine_apis(plane: ControlPlane) -> ControlPlane:
+    """Both Machine APIs are installed."""
+    plane.only_crds("openshift", "cluster-api")
+    return plane

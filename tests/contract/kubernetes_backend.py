@@ -1,8 +1,9 @@
 """The Kubernetes adapter's backend in tests: an administrator of the real cluster, and the rights the adapter
 needs."""
 
-import re
+import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,25 +28,47 @@ from tests.adapters.kubernetes_objects import (
     ready,
 )
 from tests.contract.ims import Backend
+from tests.peers import build
 from tests.peers.kubernetes import ControlPlane
 
 MERGE = "application/merge-patch+json"
 NODES = "/api/v1/nodes"
 SETS = f"/apis/{OPENSHIFT}/namespaces/{MACHINES}/machinesets"
 TEMPLATES = {"worker": {"api": "openshift", "spec": provider_spec("m5.large")}}
-DOCUMENT = Path(__file__).parents[2] / "docs/backend-plugins.md"
+DEPLOY = Path(__file__).parents[2] / "deploy/kubernetes"
 
 
-def documented_rules() -> tuple[list[Any], list[Any]]:
-    """The rights that the documentation asks for: those it needs, and those that are optional."""
-    (found,) = re.findall(
-        r"^```yaml\n(apiVersion: rbac.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL
+def _rules(name: str) -> list[list[Any]]:
+    """The rules of each role in a file of deploy/kubernetes."""
+    found = yaml.safe_load_all((DEPLOY / name).read_text())
+    return [manifest["rules"] for manifest in found if "rules" in manifest]
+
+
+RULES, NAMING_RULES = _rules("reader.yaml")
+(WRITING_RULES,) = _rules("writer.yaml")
+
+
+@cache
+def deployment_manifests() -> tuple[Manifest, ...]:
+    """What kustomize makes of deploy/kubernetes."""
+    done = subprocess.run(
+        [build.binary("kustomize"), "build", DEPLOY], capture_output=True, text=True, check=True, timeout=60
     )
-    needed, optional = yaml.safe_load_all(found)
-    return needed["rules"], optional["rules"]
+    return tuple(yaml.safe_load_all(done.stdout))
 
 
-RULES, NAMING_RULES = documented_rules()
+def deployed(cluster: ControlPlane, account: str = "netweave-web") -> Path:
+    """A kubeconfig of a service account, with the rights that deploy/kubernetes gives it."""
+    for manifest in deployment_manifests():
+        cluster.apply(manifest)
+    user = f"system:serviceaccount:netweave:{account}"
+    for rule in RULES + (WRITING_RULES if account == "netweave-web" else []):
+        cluster.until_allowed(user, rule)
+    cluster.until_allowed(user, *NAMING_RULES, namespace="kube-system")
+    path = f"/api/v1/namespaces/netweave/serviceaccounts/{account}/token"
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    token = cluster.request("POST", path, review)["status"]["token"]
+    return cluster.credentials.kubeconfig_of_token(token)
 
 
 def adapter_of(kubeconfig: Path, **config: object) -> Adapter:

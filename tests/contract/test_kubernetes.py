@@ -14,7 +14,13 @@ from adapters.ims.kubernetes import Adapter
 from adapters.types import Ability, Resource
 from tests.adapters.kubernetes_objects import MACHINES, namespace, node
 from tests.contract.ims import WRITES, Backend, Make, RemoteImsContract, Trouble, WatchedImsContract
-from tests.contract.kubernetes_backend import TEMPLATES, Somebody, SomebodyOfClusterApi, adapter_of
+from tests.contract.kubernetes_backend import (
+    TEMPLATES,
+    Somebody,
+    SomebodyOfClusterApi,
+    adapter_of,
+    deployed,
+)
 from tests.contract.kubernetes_troubles import troubles
 from tests.contract.writing import WritesPools, WritesResources
 from tests.peers.kubernetes import ControlPlane
@@ -41,10 +47,10 @@ class TestKubernetes(RemoteImsContract):
 @pytest.mark.xdist_group("openshift")
 class TestTheMachineApiOfOpenshift(WritesPools, WritesResources):
     @pytest.fixture
-    def cluster(self, cluster: ControlPlane) -> ControlPlane:
-        cluster.only_crds("openshift")
-        cluster.apply(namespace(MACHINES))
-        return cluster
+    def cluster(self, plane: ControlPlane) -> ControlPlane:
+        plane.only_crds("openshift")
+        plane.apply(namespace(MACHINES))
+        return plane
 
     @pytest.fixture
     def backend(self, cluster: ControlPlane) -> Backend:
@@ -52,7 +58,7 @@ class TestTheMachineApiOfOpenshift(WritesPools, WritesResources):
 
     @pytest.fixture
     def adapter(self, cluster: ControlPlane) -> Iterator[ImsAdapter]:
-        adapter = adapter_of(cluster.kubeconfig(), machineTemplates=TEMPLATES)
+        adapter = adapter_of(deployed(cluster), machineTemplates=TEMPLATES)
         yield adapter
         adapter.close()
 
@@ -60,10 +66,10 @@ class TestTheMachineApiOfOpenshift(WritesPools, WritesResources):
 @pytest.mark.xdist_group("cluster-api")
 class TestClusterApi(WritesPools, WatchedImsContract):
     @pytest.fixture
-    def cluster(self, cluster: ControlPlane) -> ControlPlane:
-        cluster.only_crds("cluster-api")
-        cluster.apply(namespace("capi"))
-        return cluster
+    def cluster(self, plane: ControlPlane) -> ControlPlane:
+        plane.only_crds("cluster-api")
+        plane.apply(namespace("capi"))
+        return plane
 
     @pytest.fixture
     def backend(self, cluster: ControlPlane) -> Backend:
@@ -71,7 +77,7 @@ class TestClusterApi(WritesPools, WatchedImsContract):
 
     @pytest.fixture
     def make(self, cluster: ControlPlane) -> Make:
-        path = cluster.kubeconfig()
+        path = deployed(cluster)
         return lambda: adapter_of(path, machineTemplates=SomebodyOfClusterApi.templates)
 
     def test_only_a_set_makes_machines(self, adapter: ImsAdapter, backend: Backend) -> None:
@@ -86,8 +92,12 @@ class TestClusterApi(WritesPools, WatchedImsContract):
 @pytest.mark.xdist_group("no-machine-api")
 class TestNoMachineApi:
     @pytest.fixture
+    def cluster(self, plane: ControlPlane) -> ControlPlane:
+        plane.only_crds()
+        return plane
+
+    @pytest.fixture
     def adapter(self, cluster: ControlPlane) -> Iterator[Adapter]:
-        cluster.only_crds()
         adapter = adapter_of(cluster.kubeconfig(), machineTemplates=TEMPLATES)
         yield adapter
         adapter.close()

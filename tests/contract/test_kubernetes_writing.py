@@ -35,10 +35,10 @@ MACHINE_PATH = f"/apis/{OPENSHIFT}/namespaces/{MACHINES}/machines"
 
 
 @pytest.fixture
-def cluster(cluster: ControlPlane) -> ControlPlane:
-    cluster.only_crds("openshift")
-    cluster.apply(namespace(MACHINES))
-    return cluster
+def cluster(plane: ControlPlane) -> ControlPlane:
+    plane.only_crds("openshift")
+    plane.apply(namespace(MACHINES))
+    return plane
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from adapters.ims.openshift import Adapter
 from adapters.types import DeploymentManager, Kind
 from tests.adapters.kubernetes_objects import MACHINES, namespace, node
 from tests.contract.ims import Backend, Make, RemoteImsContract, Trouble, away, watching
-from tests.contract.kubernetes_backend import TEMPLATES, Somebody
+from tests.contract.kubernetes_backend import TEMPLATES, Somebody, deployed
 from tests.contract.kubernetes_troubles import troubles
 from tests.contract.writing import WritesPools, WritesResources
 from tests.peers.kubernetes import ControlPlane
@@ -102,12 +102,12 @@ def manager_of(adapter: Adapter) -> DeploymentManager:
 @pytest.mark.xdist_group("openshift")
 class TestOpenshift(WritesPools, WritesResources, RemoteImsContract):
     @pytest.fixture
-    def cluster(self, cluster: ControlPlane) -> ControlPlane:
-        return installed(cluster)
+    def cluster(self, plane: ControlPlane) -> ControlPlane:
+        return installed(plane)
 
     @pytest.fixture
     def make(self, cluster: ControlPlane) -> Make:
-        path = cluster.kubeconfig()
+        path = deployed(cluster)
         return lambda: adapter_of(path, machineTemplates=TEMPLATES)
 
     @pytest.fixture
@@ -123,8 +123,8 @@ class TestOpenshift(WritesPools, WritesResources, RemoteImsContract):
 @pytest.mark.xdist_group("openshift")
 class TestTheCluster:
     @pytest.fixture
-    def adapter(self, cluster: ControlPlane) -> Iterator[Adapter]:
-        adapter = adapter_of(installed(cluster).kubeconfig())
+    def adapter(self, plane: ControlPlane) -> Iterator[Adapter]:
+        adapter = adapter_of(installed(plane).kubeconfig())
         yield adapter
         adapter.close()
 
@@ -141,7 +141,7 @@ class TestTheCluster:
         assert adapter.metadata().kind == "openshift"
 
     async def test_an_update_shows_as_wanted_until_it_is_whole(
-        self, cluster: ControlPlane, adapter: Adapter
+        self, plane: ControlPlane, adapter: Adapter
     ) -> None:
         key = (Kind.DEPLOYMENT_MANAGER, (await away(manager_of, adapter)).native_id)
         async with watching(adapter) as watch:
@@ -154,17 +154,17 @@ class TestTheCluster:
                 ]
 
             half = history(("Partial", "4.21.4"), ("Completed", "4.21.3"))
-            await away(cluster.apply, {**VERSION, "status": half})
+            await away(plane.apply, {**VERSION, "status": half})
             await watch.until(lambda: said() == ("4.21.3", "4.21.4"))
             whole = history(("Completed", "4.21.4"), ("Completed", "4.21.3"))
-            await away(cluster.apply, {**VERSION, "status": whole})
+            await away(plane.apply, {**VERSION, "status": whole})
             await watch.until(lambda: said() == ("4.21.4", "4.21.4"))
 
     async def test_its_configuration_pools_show_where_there_are_any(
-        self, cluster: ControlPlane, adapter: Adapter
+        self, plane: ControlPlane, adapter: Adapter
     ) -> None:
-        await away(lambda: installed(cluster, "machine-config"))
-        await away(cluster.apply, config_pool("worker", 3))
+        await away(lambda: installed(plane, "machine-config"))
+        await away(plane.apply, config_pool("worker", 3))
         key = (Kind.DEPLOYMENT_MANAGER, (await away(manager_of, adapter)).native_id)
         async with watching(adapter) as watch:
 
@@ -174,13 +174,13 @@ class TestTheCluster:
                 return int(found.capabilities["machineConfigPools"]["worker"]["readyMachineCount"])
 
             assert ready() == 3
-            await away(cluster.apply, config_pool("worker", 2))
+            await away(plane.apply, config_pool("worker", 2))
             await watch.until(lambda: ready() == 2)
 
-    def test_a_cluster_without_openshift_is_of_another_type(self, cluster: ControlPlane) -> None:
-        cluster.only_crds("cluster-api")
-        cluster.apply(node("n-1"))
-        adapter = adapter_of(cluster.kubeconfig())
+    def test_a_cluster_without_openshift_is_of_another_type(self, plane: ControlPlane) -> None:
+        plane.only_crds("cluster-api")
+        plane.apply(node("n-1"))
+        adapter = adapter_of(plane.kubeconfig())
         try:
             for call in (adapter.check, lambda: list(adapter.everything())):
                 with pytest.raises(Misconfigured, match=r"clusterversions\.config\.openshift\.io"):

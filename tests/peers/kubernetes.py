@@ -8,6 +8,7 @@ import base64
 import json as jsonlib
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -173,6 +174,20 @@ class ControlPlane:
         )
         self._granted[user] = rules[0]
 
+    def until_allowed(self, user: str, rule: Mapping[str, Any], *, namespace: str = "") -> None:
+        """Waits until everything that a rule allows is allowed, in all namespaces or in one."""
+        for resource in rule["resources"]:
+            for verb in rule["verbs"]:
+                one = {**rule, "resources": [resource], "verbs": [verb]}
+                wait_until(
+                    partial(self._may, user, one, namespace), seconds=10, what=f"{user} may {verb} {resource}"
+                )
+
+    def until_refused(self, user: str, rule: Mapping[str, Any], *, namespace: str = "") -> None:
+        """Waits until the first thing of a rule is not allowed."""
+        what = f"{user} may not {rule['verbs'][0]}"
+        wait_until(lambda: not self._may(user, rule, namespace), seconds=10, what=what)
+
     def revoke(self, user: str) -> None:
         """Takes back what grant() gave; returns when that holds."""
         if (rule := self._granted.pop(user, None)) is None:
@@ -184,7 +199,7 @@ class ControlPlane:
                 "metadata": {"name": f"test-{user}"},
             }
             self.delete(what)
-        wait_until(lambda: not self._may(user, rule), seconds=10, what=f"the end of the grant to {user}")
+        self.until_refused(user, rule)
 
     # Objects
 
@@ -267,7 +282,7 @@ class ControlPlane:
 
         wait_until(lambda: not served(), seconds=30, what=f"the end of {group}")
 
-    def _may(self, user: str, rule: Mapping[str, Any]) -> bool:
+    def _may(self, user: str, rule: Mapping[str, Any], namespace: str = "") -> bool:
         """Does the API server allow the first thing of a rule?"""
         verb = rule["verbs"][0]
         if "resources" in rule:
@@ -277,6 +292,7 @@ class ControlPlane:
                 "group": rule["apiGroups"][0],
                 "resource": resource,
                 "subresource": subresource,
+                "namespace": namespace,
             }
             if names := rule.get("resourceNames"):
                 attributes["name"] = names[0]

@@ -59,6 +59,15 @@ class Credentials:
         cluster = {"server": url or self.url, "certificate-authority": self.ca_file}
         if embed:
             cluster, who = _embedded(cluster), _embedded(who)
+        return self._write(user, cluster, who)
+
+    def kubeconfig_of_token(self, token: str) -> Path:
+        """A kubeconfig with a bearer token that the API server gave somebody."""
+        return self._write(
+            "token", {"server": self.url, "certificate-authority": self.ca_file}, {"token": token}
+        )
+
+    def _write(self, user: str, cluster: dict[str, Any], who: dict[str, Any]) -> Path:
         content = {
             "apiVersion": "v1",
             "kind": "Config",
