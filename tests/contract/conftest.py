@@ -11,15 +11,16 @@ pytest.register_assert_rewrite(
 
 
 @pytest.fixture
-def plane(cluster: ControlPlane) -> ControlPlane:
+def plane(kube: ControlPlane) -> ControlPlane:
     """The control plane with nothing in it: also without a name, which clean() leaves alone in
     kube-system."""
-    cluster.delete(naming(""))
-    return cluster
+    kube.clean()
+    kube.delete(naming(""))
+    return kube
 
 
-@pytest.fixture(name="cluster")
-def with_both_machine_apis(plane: ControlPlane) -> ControlPlane:
-    """Both Machine APIs are installed."""
+@pytest.fixture
+def cluster(plane: ControlPlane) -> ControlPlane:
+    """The same with both Machine APIs installed."""
     plane.only_crds("openshift", "cluster-api")
     return plane

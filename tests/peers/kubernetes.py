@@ -268,11 +268,21 @@ class ControlPlane:
     # Inside
 
     def _wait_served(self, definition: Manifest) -> None:
+        """Waits until its objects can be listed, and whoever asks what is served is told so."""
         spec = definition["spec"]
-        served = [version["name"] for version in spec["versions"] if version["served"]]
-        paths = [f"/apis/{spec['group']}/{version}/{spec['names']['plural']}" for version in served]
-        what = f"{definition['metadata']['name']} served"
-        wait_until(lambda: all(self.api.ok(f"{path}?limit=1") for path in paths), seconds=30, what=what)
+        served = [f"{spec['group']}/{version['name']}" for version in spec["versions"] if version["served"]]
+        plural = spec["names"]["plural"]
+
+        def told() -> bool:
+            groups = self.request("GET", "/apis")["groups"]
+            there = {version["groupVersion"] for group in groups for version in group["versions"]}
+            return there.issuperset(served) and all(
+                self.api.ok(f"/apis/{api}/{plural}?limit=1")
+                and plural in {found["name"] for found in self.request("GET", f"/apis/{api}")["resources"]}
+                for api in served
+            )
+
+        wait_until(told, seconds=30, what=f"{definition['metadata']['name']} served")
 
     def _wait_gone(self, definition: Manifest) -> None:
         group = definition["spec"]["group"]
