@@ -277,12 +277,17 @@ class ControlPlane:
             groups = self.request("GET", "/apis")["groups"]
             there = {version["groupVersion"] for group in groups for version in group["versions"]}
             return there.issuperset(served) and all(
-                self.api.ok(f"/apis/{api}/{plural}?limit=1")
-                and plural in {found["name"] for found in self.request("GET", f"/apis/{api}")["resources"]}
+                self.api.ok(f"/apis/{api}/{plural}?limit=1") and plural in self._resources(api)
                 for api in served
             )
 
         wait_until(told, seconds=30, what=f"{definition['metadata']['name']} served")
+
+    def _resources(self, api: str) -> set[str]:
+        try:
+            return {found["name"] for found in self.request("GET", f"/apis/{api}")["resources"]}
+        except ApiError:
+            return set()
 
     def _wait_gone(self, definition: Manifest) -> None:
         group = definition["spec"]["group"]
