@@ -2,19 +2,34 @@
 followed by the machines and nodes that come of them. (Who makes those of a set is a stand-in, and named
 so.)"""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tests.adapters.kubernetes_objects import MACHINES, machine_set, namespace, provider_spec
 from tests.gateway import Gateway
+from tests.peers.fault_proxy import FaultProxy, Pass, Silence, Slow
 from tests.peers.kubernetes import ControlPlane
 from tests.peers.machine_controller import MachineControllerStandIn
+from tests.peers.postgres import Postgres
+from tests.peers.redis import Redis
 
 POOLS, RESOURCES = "/o2ims/v1/resourcePools", "/o2ims/v1/resources"
 REPLICAS = "k8s.machineset.replicas"
 
 pytestmark = pytest.mark.xdist_group("openshift")
+
+
+def edge(cluster: ControlPlane, url: str | None = None, timeout: str = "5s") -> dict[str, Any]:
+    """The cluster as an adapter, reached at `url`, with one machine template."""
+    templates = {"worker": {"spec": provider_spec("m5.large")}}
+    config = {
+        "kubeconfig": str(cluster.kubeconfig(url=url)),
+        "timeout": timeout,
+        "machineTemplates": templates,
+    }
+    return {"name": "edge", "type": "kubernetes", "default": True, "config": config}
 
 
 @pytest.fixture
@@ -23,9 +38,7 @@ def served(gateway: Gateway, cluster: ControlPlane) -> Gateway:
     labelled."""
     cluster.only_crds("openshift")
     cluster.apply(namespace(MACHINES))
-    templates = {"worker": {"spec": provider_spec("m5.large")}}
-    config = {"kubeconfig": str(cluster.kubeconfig()), "timeout": "5s", "machineTemplates": templates}
-    gateway.configure({"name": "edge", "type": "kubernetes", "default": True, "config": config})
+    gateway.configure(edge(cluster))
     gateway.start(gateway.web, gateway.worker)
     return gateway
 
@@ -147,3 +160,40 @@ def test_a_set_that_somebody_else_changes_at_the_same_time_is_changed_by_both(
     there = cluster.request("GET", path)
     assert there["spec"]["replicas"] == 7
     assert "lab.test/seen" in there["metadata"]["annotations"]
+
+
+def test_an_answer_that_is_lost_on_its_way_is_found_out(
+    postgres: Postgres, redis_server: Redis, cluster: ControlPlane
+) -> None:
+    """The API server makes the set, and the network takes its answer away."""
+    cluster.only_crds("openshift")
+    cluster.apply(namespace(MACHINES))
+    gateway = Gateway(postgres, redis_server, OPERATION_LIMIT="2s")
+    with FaultProxy(int(cluster.url.rpartition(":")[2])) as proxy, ThreadPoolExecutor(1) as threads:
+        gateway.configure(edge(cluster, f"https://127.0.0.1:{proxy.port}", timeout="2s"))
+        try:
+            gateway.start(gateway.web, gateway.worker)
+            proxy.fault = Slow(0.3)
+            asked = threads.submit(gateway.send, "alice", "POST", POOLS, {"name": "workers"})
+            gateway.until(lambda: sets(cluster) == ["workers"], what="the set")
+            proxy.fault = Silence()
+            answer = asked.result()
+            assert (answer.status, "look before you ask again" in answer.body["detail"]) == (504, True)
+            proxy.fault = Pass()
+            proxy.drop()
+            gateway.until(lambda: states(gateway) == ["settled"], what="somebody who looks")
+            shown = [item["name"] for item in gateway.get("alice", POOLS).body["items"]]
+            assert (shown.count("workers"), sets(cluster)) == (1, ["workers"])
+            assert gateway.send("alice", "POST", POOLS, {"name": "workers"}).status == 409
+        finally:
+            gateway.close()
+
+
+def sets(cluster: ControlPlane) -> list[str]:
+    found = cluster.request("GET", "/apis/machine.openshift.io/v1beta1/machinesets")
+    return [item["metadata"]["name"] for item in found["items"]]
+
+
+def states(gateway: Gateway) -> list[str]:
+    with gateway.database() as rows:
+        return [state for (state,) in rows.execute("SELECT state FROM o2ims_operation")]
