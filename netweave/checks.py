@@ -1,9 +1,16 @@
-"""What `manage.py check --deploy` says beside Django's own: what a deployment would lose."""
+"""What `manage.py` checks beside Django's own: before anything starts, that every route of an API root says
+what it needs; with `check --deploy`, what a deployment would lose."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from netweave import problems
+from tenancy.guard import Permitted, needed
+from tenancy.middleware import API_ROOT
 
 
 @checks.register(deploy=True)
@@ -14,3 +21,38 @@ def two_logins(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:  # noqa
     what = "DATABASE_URL and MIGRATE_DATABASE_URL are one login: nothing is append-only then."
     hint = "Give the application a login of its own; migrations grant it what it needs."
     return [checks.Warning(what, hint=hint, id="netweave.W001")]
+
+
+def api_routes(patterns: list[Any] | None = None, prefix: str = "/") -> Iterator[tuple[str, Any]]:
+    """Every path below an API root as the URL map spells it, with its view; but for what answers 404 to all
+    else."""
+    for pattern in get_resolver().url_patterns if patterns is None else patterns:
+        path = prefix + str(pattern.pattern).removeprefix("^")
+        if isinstance(pattern, URLResolver):
+            yield from api_routes(pattern.url_patterns, path)
+        elif (
+            isinstance(pattern, URLPattern)
+            and API_ROOT.match(path)
+            and pattern.callback != problems.not_found
+        ):
+            yield path, pattern.callback
+
+
+@checks.register
+def closed_routes(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:  # noqa: ARG001
+    """Every method of every route of an API root names its permission."""
+    return [
+        checks.Error(
+            f"{path} does not say what it needs.", hint="Give the view a `resource`.", id="netweave.E001"
+        )
+        for path, view in api_routes()
+        if not says_what_it_needs(view)
+    ]
+
+
+def says_what_it_needs(view: Any) -> bool:
+    """Whether a route's view is guarded, and names a permission for each method it takes."""
+    cls, actions = getattr(view, "cls", None), getattr(view, "actions", None)
+    if cls is None or not actions or cls.permission_classes != [Permitted]:
+        return False
+    return all(needed(cls, action) is not None for action in actions.values())

@@ -141,10 +141,10 @@ X_FRAME_OPTIONS = "DENY"
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tenancy.authentication.MiddlewareAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["tenancy.permissions.Identified"],
+    "DEFAULT_PERMISSION_CLASSES": ["tenancy.guard.Permitted"],
     "DEFAULT_RENDERER_CLASSES": ["api.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["api.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "api.openapi.Schema",
+    "DEFAULT_SCHEMA_CLASS": "netweave.schema.Schema",
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "netweave.problems.handle",
     "UNAUTHENTICATED_USER": None,
@@ -160,7 +160,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "tryItOutEnabled": True},
     "SERVE_AUTHENTICATION": [],
-    "SERVE_PERMISSIONS": ["tenancy.permissions.MayReadDocs"],
+    "SERVE_PERMISSIONS": ["tenancy.guard.MayReadDocs"],
     "SORT_OPERATIONS": False,
     "POSTPROCESSING_HOOKS": ["netweave.docs.complete"],
 }

@@ -1,4 +1,4 @@
-"""The admin site: Django's own, with our name on it."""
+"""The admin site: Django's own, with our name on it, for those who have a role of the platform."""
 
 from typing import Any
 
@@ -14,12 +14,24 @@ class NetweaveAdminConfig(AdminConfig):
 
 
 class NetweaveSite(AdminSite):
-    """For platform roles only; tenants' own people use the API."""
+    """For platform roles only; tenants' own people use the API. Which page is for whom, models say by their
+    `resource`."""
 
     site_header = "netweave"
     site_title = "netweave"
     index_title = "Overview"
     site_url = None  # the link to the API's documentation is in templates/admin/base_site.html
+
+    @property
+    def login_form(self) -> Any:  # type: ignore[override]  # Django's is an attribute
+        """The form at /admin/login/."""
+        from netweave.sign_in import SignIn  # noqa: PLC0415 - forms need the apps that this module begins
+
+        return SignIn
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Whether there is anything here for the caller at all: a role that ended closes the site at once."""
+        return bool(getattr(request.user, "runs_the_platform", False))
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """In the order the pages are registered, who before what, and not in the alphabet's."""

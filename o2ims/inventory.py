@@ -134,8 +134,10 @@ class Inventory:
         ]
 
     def _concerns(self, shelf: Shelf) -> bool:
-        tenant = self._scope.tenant
-        return tenant is None or shelf.facts.tenant == tenant or shelf.facts.shared or shelf.holds(tenant)
+        scope = self._scope
+        if scope.tenant is None or (scope.shared and shelf.facts.shared):
+            return True
+        return scope.own and (shelf.facts.tenant == scope.tenant or shelf.holds(scope.tenant))
 
     def _pinned_pool(self, kind: Kind, where: Filter | None) -> str | None:
         """The pool a filter asks for, where it asks for exactly one: its index is shorter than all
@@ -150,10 +152,10 @@ class Inventory:
         tenant = self._scope.tenant
         if tenant is None:
             return shelf.tenants(kind)
-        seen = [tenant, ""] if shelf.facts.shared else [tenant]
-        if kind in SHARED_WITH_SEERS and "" not in seen and shelf.holds(tenant):
-            seen.append("")
-        return seen
+        own, shared = self._scope.own, self._scope.shared and shelf.facts.shared
+        if kind in SHARED_WITH_SEERS:
+            shared = shared or (own and shelf.holds(tenant))
+        return [*([tenant] if own else []), *([""] if shared else [])]
 
     def _indexes(self, kind: Kind, pool: str | None) -> Iterator[tuple[Shelf, Index]]:
         for shelf in self._mirror.shelves:

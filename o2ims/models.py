@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from adapters.aggregation import Group
 from adapters.configuration import Backend, Configuration
+from tenancy.permissions import Resource
 
 
 class SourceQuerySet(models.QuerySet["Source"]):
@@ -81,6 +82,8 @@ class Source(models.Model):
 
     objects: ClassVar[SourceQuerySet] = SourceQuerySet.as_manager()  # type: ignore[assignment]
 
+    resource = Resource.SOURCE
+
     class Meta:
         ordering = ["order", "id"]
 
@@ -130,6 +133,8 @@ class Item(models.Model):
     seen_at = models.DateTimeField(default=timezone.now)
     deleted_at = models.DateTimeField(null=True)
 
+    resource = Resource.RESOURCE
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["source", "kind", "object_id"], name="item_key")]
         indexes = [
@@ -166,6 +171,8 @@ class Change(models.Model):
         max_length=64, default=uuid.uuid4, help_text="Of the request, or of the watch, that caused it."
     )
     traceparent = models.CharField(max_length=55, blank=True)
+
+    resource = Resource.RESOURCE
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["source", "sequence"], name="change_sequence")]
@@ -222,6 +229,8 @@ class Operation(models.Model):
     started_at = models.DateTimeField(default=timezone.now)
     deadline = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
+
+    resource = Resource.RESOURCE
 
     class Meta:
         ordering = ["-started_at"]

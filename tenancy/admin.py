@@ -59,17 +59,17 @@ class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     """People and machines."""
 
-    list_display = ["username", "tenant_word", "is_active", "is_staff", "signed_in"]
-    list_filter = [("tenant", TenantFilter), "is_active", "is_staff"]
+    list_display = ["username", "tenant_word", "is_active", "signed_in"]
+    list_filter = [("tenant", TenantFilter), "is_active"]
     list_select_related = ["tenant"]
     search_fields = ["username", "email"]
     search_help_text = "login name or e-mail"
-    filter_horizontal = ["user_permissions"]
+    filter_horizontal = []
     signed_in = exactly("last_login", "last signed in", never="never")
     joined = exactly("date_joined", "added")
     fieldsets = [
         (None, {"fields": ["username", "password", "tenant", "email"]}),
-        ("Admin site", {"fields": ["is_active", "is_staff", "is_superuser", "user_permissions"]}),
+        ("State", {"fields": ["is_active"]}),
         ("Times", {"fields": ["signed_in", "joined"]}),
     ]
     add_fieldsets = [

@@ -5,7 +5,6 @@ from rest_framework.request import Request
 
 from tenancy.middleware import REALM
 from tenancy.principals import Principal
-from tenancy.scope import TenantScope
 
 
 class MiddlewareAuthentication(BaseAuthentication):
@@ -19,14 +18,3 @@ class MiddlewareAuthentication(BaseAuthentication):
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002
         """The challenge of a 401."""
         return REALM
-
-
-def principal_of(request: Request) -> Principal:
-    """Who the caller of `request` is. There is no request without a principal behind `Identified`."""
-    principal: Principal = request._request.principal  # type: ignore[attr-defined]
-    return principal
-
-
-def scope_of(request: Request) -> TenantScope:
-    """What the caller of `request` may see."""
-    return principal_of(request).scope

@@ -7,7 +7,7 @@ only what is granted here. With one login for both there is nothing to grant.
 from typing import Any
 
 from django.conf import settings
-from django.db.migrations import RunPython
+from django.db.migrations import RunPython, RunSQL
 
 READ, APPEND, ALL = "SELECT", "SELECT, INSERT", "SELECT, INSERT, UPDATE, DELETE"
 
@@ -25,3 +25,20 @@ def grant(privileges: str, *tables: str) -> RunPython:
             schema_editor.execute("GRANT {} ON TABLE {} TO {}".format(privileges, *names))
 
     return RunPython(forwards, RunPython.noop, elidable=False)
+
+
+def only_rows(table: str, condition: str) -> RunSQL:
+    """A migration step after which the application's role writes rows of `table` only where `condition` (SQL)
+    holds, before and after; it reads all of them. The owner is not bound by it."""
+    return RunSQL(
+        [
+            f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+            f"CREATE POLICY read_all ON {table} FOR SELECT USING (true)",
+            f"CREATE POLICY write_some ON {table} USING ({condition}) WITH CHECK ({condition})",
+        ],
+        [
+            f"DROP POLICY write_some ON {table}",
+            f"DROP POLICY read_all ON {table}",
+            f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY",
+        ],
+    )

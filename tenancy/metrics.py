@@ -5,3 +5,7 @@ from prometheus_client import Counter
 AUTH = Counter("o2ims_auth", "Requests to an API root by the outcome of identifying the caller.", ["status"])
 for _status in ("success", "missing", "invalid", "suspended", "unavailable"):
     AUTH.labels(_status)
+
+AUTHZ = Counter(
+    "o2ims_authz", "Identified requests by what they needed and got.", ["resource", "action", "result"]
+)

@@ -1,15 +1,23 @@
-"""Tenants, the people in them, their tokens, and the log of what was taken away from them."""
+"""Tenants, the people in them, what they may do, their tokens, and the log of what was taken from them."""
 
 import hashlib
 import secrets
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractUser
+from django.apps import apps
+from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.validators import RegexValidator
 from django.db import connection, models, transaction
 from django.utils import timezone
+from django.utils.functional import cached_property
+
+from tenancy.permissions import Action, Grant, Permission, Resource, Rights, Scope, rights_at, rights_of
+from tenancy.refusals import BuiltInRole, InUse, LastOwner, Taken, Unfit
+from tenancy.roles import BUILT_IN, CEILING, OWNER
 
 REVOCATIONS = 0x6E77_7265  # the advisory lock of the revocation log
 TOKEN_PREFIX = "nwt_"  # noqa: S105 - says what the secret is, so that scanners find a leaked one
@@ -35,11 +43,19 @@ class Revocation(models.Model):
 
     @classmethod
     def note(cls, row: models.Model) -> None:
-        """Appends that `row` has changed. One transaction at a time, so that ids are committed in their
-        order: whoever follows the newest id misses none."""
+        """Appends that `row` has changed, within `one_at_a_time`: ids are committed in their order, so that
+        whoever follows the newest id misses none."""
+        cls.objects.create(what=f"{row._meta.model_name} {row.pk}")
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """A transaction in which nobody else changes who may do what: what was checked in it still holds when it
+    commits. May be nested."""
+    with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [REVOCATIONS])
-        cls.objects.create(what=f"{row._meta.model_name} {row.pk}")
+        yield
 
 
 class Revocable(models.Model):
@@ -50,13 +66,13 @@ class Revocable(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Saves, and notes it in the revocation log in the same transaction."""
-        with transaction.atomic(using=kwargs.get("using") or "default"):
+        with one_at_a_time():
             super().save(*args, **kwargs)
             Revocation.note(self)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """Deletes, and notes it in the revocation log in the same transaction."""
-        with transaction.atomic(using=kwargs.get("using") or "default"):
+        with one_at_a_time():
             Revocation.note(self)
             return super().delete(*args, **kwargs)
 
@@ -77,6 +93,8 @@ class Tenant(Revocable):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
+    resource = Resource.TENANT
+
     class Meta:
         ordering = ["id"]
 
@@ -84,13 +102,100 @@ class Tenant(Revocable):
         return self.id
 
 
+class Role(Revocable):
+    """What its holders may do. Roles of no tenant are built in (`tenancy/roles.py`): a migration made them,
+    and nobody changes them. A tenant's own hold no more than its Owner does."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, models.PROTECT, null=True, related_name="roles")
+    name = models.CharField(max_length=63)
+    description = models.TextField(blank=True)
+    system = models.BooleanField(default=False, editable=False, help_text="For the platform's people.")
+    permissions = models.JSONField(default=list, help_text="Texts such as ResourcePool:manage:tenant.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    resource = Resource.ROLE
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "name"], name="one_role_of_a_name"),
+            models.CheckConstraint(
+                condition=models.Q(system=False) | models.Q(tenant=None), name="system_roles_are_no_tenants"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.tenant_id}" if self.tenant_id else self.name
+
+    @classmethod
+    def built_in(cls, name: str) -> "Role":
+        """The built-in role of this name."""
+        return cls.objects.get(pk=BUILT_IN[name].id)
+
+    @property
+    def grants(self) -> frozenset[Permission]:
+        """Its permissions. Raises `Unfit` where one of them is none."""
+        try:
+            return rights_of(frozenset(self.permissions)).permissions
+        except ValueError as error:
+            raise Unfit("permissions", str(error)) from error
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Saves. Raises `BuiltInRole`, `Unfit` or `Taken`."""
+        with one_at_a_time():
+            self._must_be_a_tenants()
+            if self.name.casefold() in {name.casefold() for name in BUILT_IN}:
+                raise Unfit("name", "is the name of a built-in role")
+            if Role.objects.filter(tenant=self.tenant_id, name=self.name).exclude(pk=self.pk).exists():
+                raise Taken(f"There is a role of the name {self.name} already.")
+            if beyond := CEILING.lacks(self.grants):
+                raise Unfit("permissions", f"{beyond[0]} is nothing that a tenant's role can hold")
+            super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Deletes. Raises `BuiltInRole`, or `InUse` while somebody has it."""
+        with one_at_a_time():
+            self._must_be_a_tenants()
+            if count := self.bindings.count():
+                raise InUse(f"{count} {'person has' if count == 1 else 'people have'} this role.")
+            return super().delete(*args, **kwargs)
+
+    def _must_be_a_tenants(self) -> None:
+        stored = Role.objects.filter(pk=self.pk).first()
+        if self.tenant_id is None or (stored and stored.tenant_id is None):
+            raise BuiltInRole(self.name)
+        if stored and stored.tenant_id != self.tenant_id:
+            raise Unfit("tenant", "cannot be changed")
+
+
+class People(UserManager["User"]):
+    """Users; `createsuperuser` makes a platform admin."""
+
+    use_in_migrations = False
+
+    def create_superuser(
+        self, username: str, email: str | None = None, password: str | None = None, **_: Any
+    ) -> "User":
+        """A user of the platform with the role PlatformAdmin."""
+        with one_at_a_time():
+            user = self.create_user(username, email, password)
+            Binding(user=user, role=Role.built_in("PlatformAdmin")).save()
+        return user
+
+
 class User(Revocable, AbstractUser):
     """A person or a machine. The login name is unique across tenants (`alice@acme`); no tenant means the
-    platform's."""
+    platform's. What somebody may do is what their roles say: Django's own flags, groups and permissions of
+    users mean nothing here."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, models.PROTECT, null=True, blank=True, related_name="users")
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects: ClassVar[People] = People()
+    resource = Resource.USER
 
     class Meta:
         ordering = ["username"]
@@ -99,11 +204,109 @@ class User(Revocable, AbstractUser):
         return self.username
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Saves; signing in (`last_login` alone) takes nothing from anybody and is not noted."""
+        """Saves; signing in (`last_login` alone) takes nothing from anybody and is not noted. Raises
+        `LastOwner`, or `Unfit` for another tenant: roles were given for the one there is."""
         if kwargs.get("update_fields") == ["last_login"]:
             models.Model.save(self, *args, **kwargs)
             return
-        super().save(*args, **kwargs)
+        with one_at_a_time(), an_owner_stays(self.tenant_id):
+            stored = User.objects.filter(pk=self.pk).first()
+            if stored and stored.tenant_id != self.tenant_id:
+                raise Unfit("tenant", "cannot be changed")
+            super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Deletes, with roles and tokens. Raises `LastOwner`."""
+        with one_at_a_time(), an_owner_stays(self.tenant_id):
+            return super().delete(*args, **kwargs)
+
+    def grants(self) -> tuple[Grant, ...]:
+        """What this user has been given, expired grants too."""
+        bindings = self.bindings.select_related("role")
+        return tuple(Grant(one.role.name, one.role.grants, one.expires_at) for one in bindings)
+
+    @cached_property
+    def rights(self) -> Rights:
+        """What this user holds, as it was when first asked: a row in hand lives for one request."""
+        return rights_at(self.grants(), timezone.now())
+
+    @property
+    def runs_the_platform(self) -> bool:
+        """Whether this is an active user with a role of the platform: who may sign in to the admin site."""
+        return self.is_active and self.tenant_id is None and bool(self.rights.permissions)
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:  # noqa: ARG002 - Django's signature
+        """What Django's admin site asks: `tenancy.view_user`. The model says which resource it is; a model
+        that does not is nobody's."""
+        app, _, codename = perm.partition(".")
+        verb, _, model = codename.partition("_")
+        resource = getattr(apps.all_models.get(app, {}).get(model), "resource", None)
+        if resource is None or verb not in _VERBS or not self.runs_the_platform:
+            return False
+        return Scope.ALL in self.rights.scopes(resource, _VERBS[verb])
+
+    def has_module_perms(self, app_label: str) -> bool:
+        """Whether any page of an app is for this user."""
+        return any(self.has_perm(f"{app_label}.view_{model}") for model in apps.all_models.get(app_label, {}))
+
+
+_VERBS = {"view": Action.READ, "add": Action.CREATE, "change": Action.UPDATE, "delete": Action.DELETE}
+
+
+@contextmanager
+def an_owner_stays(tenant: str | None) -> Iterator[None]:
+    """Whoever answered for `tenant` before is still there after, or somebody else who does: an active user
+    who is Owner without an end. Raises `LastOwner`; within `one_at_a_time`."""
+    owners = Binding.objects.filter(
+        user__tenant=tenant, user__is_active=True, role=BUILT_IN[OWNER].id, expires_at__isnull=True
+    )
+    had_one = tenant is not None and owners.exists()
+    yield
+    if tenant is not None and had_one and not owners.exists():
+        raise LastOwner(tenant)
+
+
+class Binding(Revocable):
+    """That somebody has a role, for good or until `expires_at`."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="bindings")
+    role = models.ForeignKey(Role, models.PROTECT, related_name="bindings")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="From then on it gives nothing.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    resource = Resource.BINDING
+
+    class Meta:
+        ordering = ["user__username", "role__name"]
+        constraints = [models.UniqueConstraint(fields=["user", "role"], name="one_binding_of_a_role")]
+
+    def __str__(self) -> str:
+        return f"{self.user} is {self.role.name}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Saves. Raises `Unfit` for a role that is not for this user, `Taken` or `LastOwner`."""
+        with one_at_a_time(), an_owner_stays(self.user.tenant_id):
+            self.must_fit()
+            super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Deletes. Raises `LastOwner`."""
+        with one_at_a_time(), an_owner_stays(self.user.tenant_id):
+            return super().delete(*args, **kwargs)
+
+    def must_fit(self) -> None:
+        """Raises `Unfit` or `Taken`: system roles are for the platform's people, the other built-in ones for
+        any tenant's, a tenant's own roles for its own."""
+        role, tenant = self.role, self.user.tenant_id
+        if role.system != (tenant is None) or role.tenant_id not in {None, tenant}:
+            raise Unfit("role", f"{role} is no role for {self.user}")
+        stored = Binding.objects.filter(pk=self.pk).first()
+        if stored and stored.user_id != self.user_id:
+            raise Unfit("user", "cannot be changed")
+        if Binding.objects.filter(user=self.user, role=role).exclude(pk=self.pk).exists():
+            raise Taken(f"{self.user} has the role {role.name} already.")
 
 
 class Token(Revocable):
@@ -118,6 +321,8 @@ class Token(Revocable):
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    resource = Resource.TOKEN
 
     class Meta:
         ordering = ["-created_at"]

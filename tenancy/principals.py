@@ -7,15 +7,17 @@ change log: any new row empties the cache. While the database is away, cached pr
 
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db.models import Max
 from django.utils import timezone
 
-from tenancy.models import Revocation, Tenant, Token
+from tenancy.models import Revocation, Tenant, Token, User
+from tenancy.permissions import Action, Grant, Resource, Rights, Scope, rights_at
 from tenancy.scope import TenantScope
 
 FOLLOW_SECONDS = 1.0
@@ -34,24 +36,62 @@ class Unavailable(Exception):
     """Who this is cannot be found out now."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """An identified caller. `tenant` is None for the platform's people."""
+    """An identified caller, with everything that decides what it may do: no check asks the database.
+
+    `tenant` is None for the platform's people. `authentication` says how it was identified, `expires_at` when
+    that ends (None: never). `rights` are what `grants` allow until `rights_until`, when the first of them
+    ends.
+    """
 
     user_id: str
     name: str
     tenant: str | None
     authentication: str
     expires_at: datetime | None
-    #: Until roles come: a tenant's people may change what is theirs, of the platform's only its admins.
-    writes: bool
+    grants: tuple[Grant, ...]
+    rights: Rights
+    rights_until: datetime | None
 
     is_authenticated = True  # what DRF asks of a user
 
-    @property
-    def scope(self) -> TenantScope:
-        """What it may see. Until roles come, people of no tenant read everything."""
-        return TenantScope.everything() if self.tenant is None else TenantScope.of(self.tenant)
+    @classmethod
+    def of(cls, user: User, *, authentication: str, expires_at: datetime | None) -> "Principal":
+        """Who `user` is now, and what the roles of theirs that have not ended allow."""
+        grants, now = user.grants(), timezone.now()
+        return cls(
+            user_id=str(user.pk),
+            name=user.username,
+            tenant=user.tenant_id,
+            authentication=authentication,
+            expires_at=expires_at,
+            **_in_force(grants, now),
+        )
+
+    def at(self, now: datetime) -> "Principal":
+        """The same caller at a time: without the grants that have ended by then. Raises `Unidentified` where
+        the credential has."""
+        if self.expires_at is not None and self.expires_at <= now:
+            raise Unidentified
+        if self.rights_until is None or self.rights_until > now:
+            return self
+        return replace(self, **_in_force(self.grants, now))
+
+    def scope(self, resource: Resource, action: Action) -> TenantScope | None:
+        """Whose objects it may do this with; None: nobody's."""
+        scopes = self.rights.scopes(resource, action)
+        if Scope.ALL in scopes:
+            return TenantScope.everything()
+        if self.tenant is None or not scopes & {Scope.TENANT, Scope.SHARED}:
+            return None
+        return TenantScope.of(self.tenant, own=Scope.TENANT in scopes, shared=Scope.SHARED in scopes)
+
+
+def _in_force(grants: tuple[Grant, ...], now: datetime) -> dict[str, Any]:
+    held = tuple(grant for grant in grants if grant.holds(now))
+    ends = min((grant.expires_at for grant in held if grant.expires_at), default=None)
+    return {"grants": held, "rights": rights_at(held, now), "rights_until": ends}
 
 
 class Principals:
@@ -72,8 +112,8 @@ class Principals:
         digest = Token.digest_of(secret)
         self._keep_up()
         principal = self._by_digest.get(digest) or self._load(digest)
-        if principal.expires_at is not None and principal.expires_at <= timezone.now():
-            raise Unidentified
+        if principal.expires_at is not None or principal.rights_until is not None:
+            principal = principal.at(timezone.now())
         self._used.add(digest)
         return principal
 
@@ -111,20 +151,23 @@ class Principals:
         if self.attended and time.monotonic() - self._followed > AWAY_SECONDS:
             raise Unavailable  # the database is away: strangers need not wait to hear it
         try:
-            token = Token.objects.select_related("user__tenant").filter(digest=digest).first()
+            principal = _principal_of(digest)
         except DatabaseError as error:
             raise Unavailable from error
-        if token is None or token.revoked_at is not None or not token.user.is_active:
-            raise Unidentified
-        user = token.user
-        if user.tenant is not None and user.tenant.status != Tenant.Status.ACTIVE:
-            raise Suspended
-        writes = user.tenant_id is not None or user.is_superuser
-        principal = Principal(str(user.pk), user.username, user.tenant_id, "token", token.expires_at, writes)
         with self._lock:
             if generation == self._generation:  # nothing was revoked while we read
                 self._by_digest[digest] = principal
         return principal
+
+
+def _principal_of(digest: bytes) -> Principal:
+    token = Token.objects.select_related("user__tenant").filter(digest=digest).first()
+    if token is None or token.revoked_at is not None or not token.user.is_active:
+        raise Unidentified
+    user = token.user
+    if user.tenant is not None and user.tenant.status != Tenant.Status.ACTIVE:
+        raise Suspended
+    return Principal.of(user, authentication="token", expires_at=token.expires_at)
 
 
 principals = Principals()

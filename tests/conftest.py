@@ -27,10 +27,13 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 from django.test import Client
+from pytest_django.plugin import blocking_manager_key
 
 from netweave.environment import database
 from o2ims.mirror import mirror
+from tenancy.models import Role
 from tenancy.principals import principals
+from tenancy.roles import install
 from tests.gateway import Gateway
 from tests.peers.postgres import Postgres
 from tests.peers.redis import Redis
@@ -52,6 +55,16 @@ def django_db_setup(postgres: Postgres, django_db_blocker: Any) -> None:
             given["OPTIONS"].pop("pool", None)
     with django_db_blocker.unblock():
         call_command("migrate", verbosity=0)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """A test that commits ends with every table emptied: the roles that a migration made come back."""
+    yield
+    marker = item.get_closest_marker("django_db")
+    if nextitem is not None and marker is not None and marker.kwargs.get("transaction"):
+        with item.config.stash[blocking_manager_key].unblock():
+            install(Role, "owner")
 
 
 @pytest.fixture

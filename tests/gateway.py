@@ -22,7 +22,12 @@ from tests.peers.process import Den, Process, free_port, wait_until
 from tests.peers.redis import Redis
 
 ROOT = Path(__file__).parent.parent
-PEOPLE = ("root", "alice@acme", "bob@acme", "charlie@globex")
+PEOPLE = {
+    "root": "PlatformAdmin",
+    "alice@acme": "Owner",
+    "bob@acme": "Viewer",
+    "charlie@globex": "Owner",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +80,8 @@ class Gateway:
         self.manage("migrate", "--verbosity", "0")
         for tenant in ("acme", "globex"):
             self.manage("add_tenant", tenant)
-        for person in PEOPLE:
-            self.manage("add_user", person, *(["--admin"] if person == "root" else []))
+        for person, role in PEOPLE.items():
+            self.manage("add_user", person, "--role", role)
         return {person.split("@")[0]: self.manage("issue_token", person).strip() for person in PEOPLE}
 
     @property

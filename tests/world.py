@@ -16,7 +16,7 @@ from o2ims.mirror import mirror
 from o2ims.models import Change, Source
 from o2ims.record import Cause, Record
 from o2ims.sighting import Origin, sight
-from tenancy.models import Tenant, Token, User
+from tenancy.models import Binding, Role, Tenant, Token, User
 
 CAUSE = Cause("a-request", "00-" + "1" * 32 + "-" + "2" * 16 + "-00")
 
@@ -29,27 +29,28 @@ class Cast:
     tokens: dict[str, str] = field(default_factory=dict)
     rows: dict[str, Token] = field(default_factory=dict)
 
+    def join(self, name: str, tenant: str | None, *roles: str | Role) -> User:
+        """One more person, with a token and these roles (built-in ones by name)."""
+        user = User(username=f"{name}@{tenant}" if tenant else name, tenant_id=tenant)
+        user.set_unusable_password()
+        user.save()
+        for role in roles:
+            Binding(user=user, role=Role.built_in(role) if isinstance(role, str) else role).save()
+        self.users[name] = user
+        self.rows[name], self.tokens[name] = Token.issue(user)
+        return user
+
 
 def people() -> Cast:
     """The fixed cast, in the database."""
     cast = Cast()
     for tenant in ("acme", "globex"):
         Tenant.objects.create(id=tenant, name=tenant.title())
-    for name, tenant_id in (
-        ("alice", "acme"),
-        ("bob", "acme"),
-        ("charlie", "globex"),
-        ("root", None),
-        ("iris", None),
-    ):
-        username = f"{name}@{tenant_id}" if tenant_id else name
-        user = User(
-            username=username, tenant_id=tenant_id, is_staff=tenant_id is None, is_superuser=name == "root"
-        )
-        user.set_unusable_password()
-        user.save()
-        cast.users[name] = user
-        cast.rows[name], cast.tokens[name] = Token.issue(user)
+    cast.join("alice", "acme", "Owner")
+    cast.join("bob", "acme", "Viewer")
+    cast.join("charlie", "globex", "Owner")
+    cast.join("root", None, "PlatformAdmin")
+    cast.join("iris", None, "Auditor")
     return cast
 
 

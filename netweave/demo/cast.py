@@ -1,4 +1,5 @@
-"""The people of the demo: Alice and Bob of acme, Charlie of globex; root runs the platform, Iris audits it.
+"""The people of the demo: Alice owns tenant acme, Bob looks at it, Charlie owns globex; root runs the
+platform, Iris audits it.
 
 Their tokens and root's password exist in plain text only in `demo.json`; what the database no longer takes is
 issued anew.
@@ -14,11 +15,11 @@ from tenancy.models import Token, User
 
 TENANTS = ("acme", "globex")
 PEOPLE: dict[str, tuple[str, dict[str, Any]]] = {
-    "root": ("root", {"admin": True}),
-    "iris": ("iris", {"auditor": True}),
-    "alice": ("alice@acme", {}),
-    "bob": ("bob@acme", {}),
-    "charlie": ("charlie@globex", {}),
+    "root": ("root", {"roles": ["PlatformAdmin"]}),
+    "iris": ("iris", {"roles": ["Auditor"]}),
+    "alice": ("alice@acme", {"roles": ["Owner"]}),
+    "bob": ("bob@acme", {"roles": ["Viewer"]}),
+    "charlie": ("charlie@globex", {"roles": ["Owner"]}),
 }
 
 

@@ -1,5 +1,5 @@
-"""What every noun of the inventory does: a list, and one of it. Subclasses say which kind, and how it is
-described."""
+"""What every noun of the inventory does: a list, and one of it. Subclasses say which kind, what a
+caller needs for it, and how it is described."""
 
 from typing import Any, ClassVar
 
@@ -18,7 +18,8 @@ from o2ims.representations.gateway_v1 import GATEWAY_V1
 from o2ims.representations.representation import Representation
 from o2ims.views.asked import Asked, asked, selector
 from o2ims.views.versions import negotiated
-from tenancy.authentication import scope_of
+from tenancy.guard import scope_of
+from tenancy.permissions import Resource
 
 
 class Collection(ViewSet):
@@ -27,12 +28,13 @@ class Collection(ViewSet):
     http_method_names = ["get", "head", "post", "put", "delete"]  # as far as the route maps them
     flavour: Representation = GATEWAY_V1
     kind: ClassVar[Kind]
+    resource: ClassVar[Resource]
     noun: ClassVar[str]
 
     def list(self, request: Request, **path: str) -> HttpResponse:
         """The page that was asked for, of what the caller's scope shows."""
         version = negotiated(request, self.flavour)
-        scope = scope_of(request)
+        scope = scope_of(request, self)
         wanted = asked(request._request, scope, self.flavour.shapes[self.kind], self.flavour.page)
         inventory = Inventory(scope)
         page = inventory.page(self.kind, wanted.page, where=wanted.where, pool=path.get("pool"))
@@ -43,7 +45,7 @@ class Collection(ViewSet):
         """One object, whole unless attributes are selected."""
         version = negotiated(request, self.flavour)
         chosen = selector(dict(request._request.GET.lists()), self.flavour.shapes[self.kind])
-        inventory = Inventory(scope_of(request))
+        inventory = Inventory(scope_of(request, self))
         entry = inventory.get(self.kind, id, pool=path.get("pool"))
         headers = freshness.headers(request._request, inventory.stale())
         content = self._chosen(entry, chosen) if chosen else self.flavour.full(entry)

@@ -14,6 +14,7 @@ from o2ims.representations.gateway_v1 import GATEWAY_V1
 from o2ims.representations.representation import Representation, on_the_wire
 from o2ims.views.asked import selector
 from o2ims.views.versions import negotiated
+from tenancy.permissions import Resource
 
 
 class OCloudInfrastructure(ViewSet):
@@ -21,6 +22,7 @@ class OCloudInfrastructure(ViewSet):
 
     http_method_names = ["get", "head"]
     flavour: Representation = GATEWAY_V1
+    resource = Resource.DEPLOYMENT_MANAGER  # every role reads them; there is none of its own for this
     noun = "oCloudInfrastructure"
 
     def retrieve(self, request: Request) -> HttpResponse:

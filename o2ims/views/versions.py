@@ -13,6 +13,7 @@ from api import conditional
 from o2ims import openapi
 from o2ims.representations.inventory_v1 import INVENTORY_V1
 from o2ims.representations.representation import Representation
+from tenancy.permissions import Resource
 
 _VERSION = re.compile(r"(\d{1,4})(?:\.(\d{1,4}))?(?:\.(\d{1,4}))?(?:-impl:[\w.:-]{1,100})?\Z", re.ASCII)
 
@@ -36,6 +37,7 @@ class ApiVersions(ViewSet):
 
     http_method_names = ["get", "head"]
     flavour: Representation = INVENTORY_V1
+    resource = Resource.DEPLOYMENT_MANAGER  # every role reads them; there is none of its own for this
     noun = "api_versions"
 
     def retrieve(self, request: Request) -> HttpResponse:

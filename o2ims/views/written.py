@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from django.http import HttpResponse
 from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from adapters.types import Kind
 from api import conditional, pages, requests
@@ -14,13 +15,15 @@ from o2ims.inventory import Inventory
 from o2ims.operations import Caller, Outcome
 from o2ims.query.error import QueryError
 from o2ims.representations.representation import Representation
+from o2ims.views.asked import flag
 from o2ims.writes import Writes
-from tenancy.authentication import principal_of, scope_of
+from tenancy.guard import permit, principal_of, scope_of
+from tenancy.permissions import Action, Resource
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 
 
-def writes(request: Request) -> Writes:
+def writes(request: Request, view: APIView) -> Writes:
     """The changes that the caller of `request` may make. Raises `QueryError` for a key that is none."""
     key = request.headers.get("Idempotency-Key", "")
     if key and not _KEY.match(key):
@@ -33,15 +36,25 @@ def writes(request: Request) -> Writes:
         traceparent=facts["traceparent"],
         idempotency_key=key,
     )
-    return Writes(caller, scope_of(request))
+    return Writes(caller, scope_of(request, view))
 
 
-def precondition(request: Request, flavour: Representation, kind: Kind, id_: str) -> Mapping[str, Any]:
+def precondition(
+    request: Request, view: APIView, flavour: Representation, kind: Kind, id_: str
+) -> Mapping[str, Any]:
     """The object on the wire as it is now. Raises `conditional.Changed` where `If-Match` names another
     state of it."""
-    entry = Inventory(scope_of(request)).get(kind, id_)
+    entry = Inventory(scope_of(request, view)).get(kind, id_)
     conditional.must_match(request._request, flavour.full(entry))
     return flavour.wire(kind, entry.body)
+
+
+def cascade(request: Request) -> bool:
+    """Whether what is in a pool goes with it: then the caller needs to be allowed that too. Raises
+    `QueryError`."""
+    return flag(request._request, "cascade") and permit(
+        principal_of(request), Resource.RESOURCE, Action.DELETE
+    )
 
 
 def created(request: Request, flavour: Representation, kind: Kind, outcome: Outcome) -> HttpResponse:

@@ -155,7 +155,7 @@ def test_a_sane_request_id_is_kept(sample: World, call: Call, given_id: str) -> 
 def test_any_other_request_id_is_replaced(text: str) -> None:
     kept = requests.request_id(text)
     assert 1 <= len(kept) <= 64
-    assert kept.replace("-", "").replace(".", "").replace("_", "").isalnum()
+    assert kept.replace("-", "x").replace(".", "x").replace("_", "x").isalnum()
     assert kept.isascii()
 
 

@@ -97,7 +97,8 @@ async def visit(browser: Browser, gateway: Gateway) -> AsyncIterator[Visit]:
 
 @pytest.fixture
 def served(gateway: Gateway) -> Gateway:
-    gateway.configure({"name": "sample", "type": "mock", "shared": True, "config": {"live": 0}})
+    config = {"path": str(gateway.den.path / "mock.sqlite"), "live": 0}
+    gateway.configure({"name": "sample", "type": "mock", "default": True, "shared": True, "config": config})
     gateway.start(gateway.both)
     return gateway
 
@@ -134,6 +135,7 @@ async def test_the_admin_site_serves_an_admin_and_shows_an_auditor_the_same_with
 ) -> None:
     for name, kind in (("boss", "--admin"), ("iris", "--auditor")):
         served.manage("add_user", name, kind, "--password-stdin", given=f"{PASSWORD}\n")
+    assert served.send("alice", "POST", POOLS, {"name": "workers"}).status == 201
     async with chromium.browser() as browser:
         async with visit(browser, served) as boss:
             await boss.sign_in("boss")

@@ -13,7 +13,7 @@ from adapters.ims.memory import Adapter
 from o2ims.connections import connections
 from o2ims.gateway import gateway
 from o2ims.models import Change, Item, Operation
-from tests.world import World
+from tests.world import Cast, World
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 
@@ -65,10 +65,11 @@ class TestAPool:
         assert "workers" in names(call("root", POOLS))
 
     def test_of_a_name_that_its_owner_has_is_a_conflict_and_of_anothers_is_not(
-        self, served: Adapter, send: Call
+        self, served: Adapter, send: Call, cast: Cast
     ) -> None:
+        cast.join("oscar", "acme", "Operator")
         assert send("alice", "POST", POOLS, {"name": "workers"}).status_code == 201
-        assert send("bob", "POST", POOLS, {"name": "workers"}).status_code == 409
+        assert send("oscar", "POST", POOLS, {"name": "workers"}).status_code == 409
         assert send("charlie", "POST", POOLS, {"name": "workers"}).status_code == 201
         assert [o.state for o in Operation.objects.order_by("started_at")] == ["done", "failed", "done"]
 
@@ -185,14 +186,15 @@ class TestAResource:
 
 
 class TestAKey:
-    def test_makes_a_repeat_the_first_answer_again(self, served: Adapter, send: Call) -> None:
+    def test_makes_a_repeat_the_first_answer_again(self, served: Adapter, send: Call, cast: Cast) -> None:
         first, second = (
             send("alice", "POST", POOLS, {"name": "workers"}, Idempotency_Key="k-1") for _ in range(2)
         )
         assert (first.status_code, second.status_code) == (201, 201)
         assert first.json() == second.json()
         assert Operation.objects.count() == 1
-        assert send("bob", "POST", POOLS, {"name": "more"}, Idempotency_Key="k-1").status_code == 201
+        cast.join("oscar", "acme", "Operator")
+        assert send("oscar", "POST", POOLS, {"name": "more"}, Idempotency_Key="k-1").status_code == 201
 
     def test_is_for_one_request(self, served: Adapter, send: Call) -> None:
         send("alice", "POST", POOLS, {"name": "workers"}, Idempotency_Key="k-1")

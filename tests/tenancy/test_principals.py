@@ -3,13 +3,16 @@ them."""
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import OperationalError, ProgrammingError, connection, connections, transaction
 from django.utils import timezone
 
-from tenancy.models import Revocation, Tenant, Token, User
+from tenancy.models import Binding, Revocation, Role, Tenant, Token, User
+from tenancy.permissions import Action, Resource, Rights
 from tenancy.principals import Principals, Suspended, Unavailable, Unidentified
 from tenancy.scope import TenantScope
 from tests.world import Cast, people
@@ -31,8 +34,12 @@ def test_a_known_caller_costs_no_query(
 ) -> None:
     with django_assert_num_queries(0):
         alice = known.of_token(cast.tokens["alice"])
-    assert (alice.name, alice.tenant, alice.scope) == ("alice@acme", "acme", TenantScope.of("acme"))
-    assert known.of_token(cast.tokens["root"]).scope == TenantScope.everything()
+        assert alice.scope(Resource.RESOURCE, Action.READ) == TenantScope.of("acme")
+        assert alice.scope(Resource.RESOURCE, Action.DELETE) == TenantScope.of("acme", shared=False)
+        assert alice.scope(Resource.SOURCE, Action.READ) is None
+    assert (alice.name, alice.tenant, alice.authentication) == ("alice@acme", "acme", "token")
+    root = known.of_token(cast.tokens["root"])
+    assert root.scope(Resource.RESOURCE, Action.DELETE) == TenantScope.everything()
 
 
 @pytest.mark.parametrize("secret", ["", "nwt_", "nwt_wrong", "\udcff", "x" * 10_000])
@@ -60,6 +67,47 @@ def _save(row: Any, **values: Any) -> None:
     for name, value in values.items():
         setattr(row, name, value)
     row.save()
+
+
+def test_a_role_taken_or_changed_is_noticed(cast: Cast, known: Principals) -> None:
+    role = Role(tenant_id="acme", name="Pools", permissions=["ResourcePool:manage:tenant"])
+    role.save()
+    held = Binding(user=cast.users["bob"], role=role)
+    held.save()
+
+    def bob() -> TenantScope | None:
+        known.follow()
+        return known.of_token(cast.tokens["bob"]).scope(Resource.RESOURCE_POOL, Action.DELETE)
+
+    assert bob() == TenantScope.of("acme", shared=False)
+    role.permissions = ["ResourcePool:create:tenant"]
+    role.save()
+    assert bob() is None
+    role.permissions = ["ResourcePool:delete:tenant"]
+    role.save()
+    assert bob() is not None
+    held.delete()
+    assert bob() is None
+
+
+def test_a_role_that_ends_gives_nothing_from_that_moment_in_a_remembered_caller_too(
+    cast: Cast, django_assert_num_queries: Queries
+) -> None:
+    ends = timezone.now() + timedelta(hours=1)
+    Binding(user=cast.users["bob"], role=Role.built_in("Admin"), expires_at=ends).save()
+    known = Principals()
+    known.follow()
+    bob = known.of_token(cast.tokens["bob"])
+    assert bob.scope(Resource.RESOURCE, Action.DELETE) == TenantScope.of("acme", shared=False)
+    assert bob.at(ends - timedelta(microseconds=1)) is bob
+    assert bob.at(ends).rights == Rights(Role.built_in("Viewer").grants)
+    assert bob.at(ends).rights_until is None
+    known._by_digest = {
+        key: replace(one, rights_until=timezone.now()) for key, one in known._by_digest.items()
+    }
+    with django_assert_num_queries(0):
+        remembered = known.of_token(cast.tokens["bob"])
+    assert remembered.rights_until == ends  # asked again, without the database
 
 
 def test_a_stalled_follower_makes_the_next_caller_look(cast: Cast, known: Principals) -> None:
