@@ -32,6 +32,14 @@ class BackendError(Exception):
         self.detail = detail
 
 
+def named(error: BaseException) -> str:
+    """What an error is called to others (in a Source, an Operation, a metric, `Proxy-Status`): the class of
+    this tree that it is of, whatever a plugin has derived from that; its own class where it is none of
+    ours."""
+    mine = (cls.__name__ for cls in type(error).__mro__ if cls.__module__ == __name__)
+    return next(mine, type(error).__name__)
+
+
 class Unreachable(BackendError):
     """No connection could be made, or it broke."""
 

@@ -26,7 +26,7 @@ from django.db.models.functions import Now
 
 from adapters.base import ImsAdapter
 from adapters.configuration import Backend
-from adapters.errors import BackendError, TimedOut
+from adapters.errors import BackendError, TimedOut, named
 from adapters.types import Ability, Batch, InventoryObject, Metadata
 from api import requests
 from o2ims import metrics
@@ -186,14 +186,17 @@ class Collector:
         try:
             compare_at = time.monotonic() + jittered(settings.COMPARE_INTERVAL)
             limit = LIST_SECONDS
+            since = await in_thread(record.sequence)
             while True:
-                since = await in_thread(record.sequence)
                 batch = await self._next(batches, limit)
                 limit = SILENCE_SECONDS if batch.full else limit
                 await self._take(record, batch, since)
-                if time.monotonic() > compare_at:
+                told = batch.full or batch.objects or batch.gone
+                if compare := time.monotonic() > compare_at:
                     batches = await self._compare(adapter, record, batches)
                     compare_at = time.monotonic() + jittered(settings.COMPARE_INTERVAL)
+                if told or compare:  # after a mere sign of life a list may have begun already
+                    since = await in_thread(record.sequence)
         finally:
             await batches.aclose()
 
@@ -314,12 +317,10 @@ class Collector:
         name = self._backend.name
         metrics.SOURCE_UP.labels(name).set(0)
         metrics.SOURCE_HOLDING.labels(name).set(1 if state is Source.State.HOLDING else 0)
-        log.warning(
-            "source_state", state=str(state), source=name, error_class=type(error).__name__, error=str(error)
-        )
+        log.warning("source_state", state=str(state), source=name, error_class=named(error), error=str(error))
         text = str(error) if isinstance(error, BackendError | Vanished) else "an internal error; see the log"
         try:
-            facts = {"state": state, "error": text, "error_class": type(error).__name__, "error_at": Now()}
+            facts = {"state": state, "error": text, "error_class": named(error)[:40], "error_at": Now()}
             newly = await in_thread(self._newly, state)
             update = Source.objects.filter(pk=lease.source_id, epoch=lease.epoch).update
             await in_thread(lambda: update(**facts, **newly))

@@ -89,13 +89,16 @@ class Record:
                 changes += self._write(
                     source, [s for s in part if self._news(s, known.get(s.key), since)], known, cause
                 )
+                if self._epoch is None:
+                    self._confirm(part, known)
         return changes
 
     def gone(
         self, keys: Iterable[tuple[Key, str]], cause: Cause, *, since: int | None = None
     ) -> list[Change]:
         """Records that objects (key, version as of when) are no more, children first; with `since`, not those
-        that changed after that sequence. Returns the Changes; raises `Fenced`.
+        that changed after that sequence. Of one that nobody has shown yet, the end is remembered: its
+        beginning may be on its way. Returns the Changes; raises `Fenced`.
         """
         ordered = sorted(keys, key=lambda pair: -KIND_ORDER[Kind(pair[0][0])])
         changes: list[Change] = []
@@ -185,6 +188,16 @@ class Record:
         # one.
         return int(version) <= int(known.version) if known.deleted else int(version) < int(known.version)
 
+    def _confirm(self, part: Sequence[Sighting], known: dict[Key, Known]) -> None:
+        """What a backend answered to an own write is so as of its version, be it news or not: made again just
+        as it was, an object must not be ended by the end it had before. (For a watch that is not worth a row
+        each time: it tells ends in order.)"""
+        for sighting in part if self.origin.ordered else ():
+            was = known.get(sighting.key)
+            if was is None or was.deleted or was.hash != sighting.hash or self._older(sighting.version, was):
+                continue
+            Item.objects.filter(row=was.row).update(native_version=sighting.version)
+
     def _age(self, sighting: Sighting) -> int:
         return int(sighting.version) if self.origin.ordered and sighting.version else 0
 
@@ -259,8 +272,28 @@ class Record:
                 Item(row=was.row, deleted_at=now, sequence=source.last_sequence, native_version=part[key])
             )
         Item.objects.bulk_update(tombs, ["deleted_at", "sequence", "native_version"])
+        self._remember({key: version for key, version in part.items() if key not in known}, source)
         self._append(source, changes, silent=False)
         return changes
+
+    def _remember(self, unknown: dict[Key, str], source: Source) -> None:
+        """Tombstones of what was never shown, where a version will tell that its beginning was before."""
+        tombs = [
+            Item(
+                source_id=self._source_id,
+                kind=kind,
+                object_id=object_id,
+                native_version=version,
+                body={},
+                hash=b"",
+                mapping_version=self.origin.mapping_version,
+                sequence=source.last_sequence,
+                deleted_at=timezone.now(),
+            )
+            for (kind, object_id), version in unknown.items()
+            if version and self.origin.ordered
+        ]
+        Item.objects.bulk_create(tombs)
 
     def _change(  # noqa: PLR0917 - one row's worth
         self, source: Source, key: Key, tenant: str, type_: Change.Type, before: Any, after: Any, cause: Cause
