@@ -228,6 +228,7 @@ class Operation(models.Model):
     answer = models.JSONField(null=True)
     started_at = models.DateTimeField(default=timezone.now)
     deadline = models.DateTimeField()
+    since = models.BigIntegerField(db_default=0, help_text="The newest Change of its source when it began.")
     ended_at = models.DateTimeField(null=True)
 
     resource = Resource.RESOURCE

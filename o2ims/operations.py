@@ -7,7 +7,8 @@
     (a process that dies leaves its row as it is: due after its deadline) ────────────────────┴► settle_due
 
 A worker settles: it looks in the backend for what was to be made, changed or deleted, and records what is
-there. So a write ends with one object or none, whoever dies when; and none is sent twice.
+there. So a write ends with one object or none, whoever dies when; and none is sent twice. Whoever heard the
+backend's answer knows better than who looked, and what is there but was somebody else's is no outcome.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,16 +21,17 @@ import structlog
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import IntegrityError, connection, transaction
-from django.db.models.functions import Now
+from django.db.models import F, QuerySet
+from django.db.models.functions import Least, Now
 
 from adapters.base import ImsAdapter
 from adapters.configuration import Backend
-from adapters.errors import BackendError, Broken, NotFound, Unreachable
+from adapters.errors import BackendError, Broken, Conflict, NotFound, Unreachable, named
 from adapters.types import Batch, Kind
 from o2ims.announcement import announce_now
 from o2ims.connections import connections
 from o2ims.gateway import gateway
-from o2ims.models import Operation, Source
+from o2ims.models import Change, Item, Operation, Source
 from o2ims.record import Cause, Record
 from o2ims.sighting import Origin, Sighting, sight
 
@@ -96,9 +98,9 @@ class NotFollowed(Exception):
 def carry_out(order: Order, call: Callable[[ImsAdapter], Batch]) -> Outcome:
     """Has the backend do it, and records what it answers. Raises the backend's error, or what is wrong with
     the order: `KeyReused`, `UnderWay`, `NotFollowed`."""
-    known = _known(order)
-    if known is not None:
-        return _repeated(known, order)
+    outcome = repeated(order.caller, order.fingerprint)
+    if outcome is not None:
+        return outcome
     operation = _begin(order)
     try:
         adapter = connections.to(order.backend)
@@ -109,8 +111,27 @@ def carry_out(order: Order, call: Callable[[ImsAdapter], Batch]) -> Outcome:
         _leave(operation, error)
         raise
     except BackendError as error:
-        _fail(operation, error)
+        _fail(_any(operation), error)
         raise
+
+
+def known(caller: Caller) -> Operation | None:
+    """The operation that an earlier request of the caller's with the same idempotency key began."""
+    key = caller.idempotency_key
+    return Operation.objects.filter(actor=caller.name, idempotency_key=key).first() if key else None
+
+
+def repeated(caller: Caller, fingerprint: str) -> Outcome | None:
+    """What became of the caller's earlier request with the same key, None if there was none. Raises
+    `KeyReused` where that was another one, `UnderWay` where nobody knows yet."""
+    earlier = known(caller)
+    if earlier is None:
+        return None
+    if earlier.fingerprint != fingerprint:
+        raise KeyReused
+    if earlier.state == State.STARTED:
+        raise UnderWay
+    return Outcome(earlier.answer)
 
 
 def due() -> list[Operation]:
@@ -127,20 +148,24 @@ def settle(operation: Operation) -> None:
         return
     backend = gateway.backend(operation.source.key)
     if backend is None or operation.source.retired_at is not None:
-        _fail(operation, NotFound(operation.source.name, "was taken out before this could be settled"))
+        gone = NotFound(operation.source.name, "was taken out before this could be settled")
+        _fail(_open(operation), gone)
         return
     try:
         adapter = connections.to(backend)
         connection.close()
         try:
-            _finish(operation, backend, adapter, _look(operation, adapter), State.SETTLED)
+            batch = _look(operation, adapter)
         except NotFound as error:
             _absent(operation, backend, adapter, error)
+            return
+        if _is_anothers(operation, batch, Origin.of(backend, adapter)):
+            _fail(_open(operation), Conflict(backend.name, f"has a {operation.kind} of that name already"))
+            return
+        _finish(operation, backend, adapter, batch, State.SETTLED)
     except BackendError as error:
         log.warning("operation_unsettled", operation=str(operation.pk), error=str(error))
-        Operation.objects.filter(pk=operation.pk, state=State.STARTED).update(
-            deadline=Now() + AGAIN, error=str(error), error_class=type(error).__name__
-        )
+        _open(operation).update(deadline=Now() + AGAIN, error=str(error), error_class=named(error))
 
 
 def _begin(order: Order) -> Operation:
@@ -163,6 +188,8 @@ def _begin(order: Order) -> Operation:
         idempotency_key=caller.idempotency_key,
         fingerprint=order.fingerprint,
         asked=order.asked,
+        since=source.last_sequence,
+        started_at=Now(),
         deadline=Now() + settings.OPERATION_LIMIT,
     )
     try:
@@ -174,29 +201,12 @@ def _begin(order: Order) -> Operation:
     return operation
 
 
-def _known(order: Order) -> Operation | None:
-    """The operation that an earlier request with the same idempotency key began."""
-    key = order.caller.idempotency_key
-    return Operation.objects.filter(actor=order.caller.name, idempotency_key=key).first() if key else None
-
-
-def _repeated(known: Operation, order: Order) -> Outcome:
-    if known.fingerprint != order.fingerprint:
-        raise KeyReused
-    if known.state == State.STARTED:
-        raise UnderWay
-    return Outcome(known.answer)
-
-
 def _finish(
     operation: Operation, backend: Backend, adapter: ImsAdapter, batch: Batch, state: Operation.State
 ) -> Outcome:
     """Records what the backend says is so now, and that this is the operation's outcome."""
     origin = Origin.of(backend, adapter)
-    try:
-        seen = [sight(origin, thing) for thing in batch.objects]
-    except (ValueError, TypeError) as error:
-        raise Broken(backend.name, f"answered what cannot be stored: {error}") from error
+    seen = _seen(backend.name, batch, origin)
     record = Record(operation.source_id, None, origin)
     gone = [(record.key_of(end), end.version) for end in batch.gone]
     about = _about(operation, seen)
@@ -204,15 +214,14 @@ def _finish(
     cause = Cause(operation.request_id, operation.traceparent)
     with transaction.atomic():
         changes = record.sightings(seen, cause) + record.gone(gone, cause)
-        Operation.objects.filter(pk=operation.pk).update(
+        _end(
+            _open(operation) if state is State.SETTLED else _any(operation),
             state=state,
             answer=body,
             object_id=about.object_id if about else operation.object_id,
-            ended_at=Now(),
             error="",
             error_class="",
         )
-    log.info("operation_ended", operation=str(operation.pk), state=str(state), changes=len(changes))
     announce_now(backend.name, changes, operation.request_id)
     return Outcome(body)
 
@@ -225,6 +234,13 @@ def _about(operation: Operation, seen: list[Sighting]) -> Sighting | None:
     return ours[0] if ours else None
 
 
+def _seen(name: str, batch: Batch, origin: Origin) -> list[Sighting]:
+    try:
+        return [sight(origin, thing) for thing in batch.objects]
+    except (ValueError, TypeError) as error:
+        raise Broken(name, f"answered what cannot be stored: {error}") from error
+
+
 def _look(operation: Operation, adapter: ImsAdapter) -> Batch:
     return adapter.find(
         Kind(operation.kind),
@@ -234,40 +250,60 @@ def _look(operation: Operation, adapter: ImsAdapter) -> Batch:
     )
 
 
+def _is_anothers(operation: Operation, batch: Batch, origin: Origin) -> bool:
+    """Whether what a creation's name leads to was there before it, or is what another one has made since."""
+    found = _about(operation, _seen(operation.source.name, batch, origin))
+    if operation.action != Action.CREATE or found is None:
+        return False
+    of_it = {"source": operation.source_id, "kind": found.kind, "object_id": found.object_id}
+    others = Operation.objects.filter(**of_it, action=Action.CREATE, ended_at__gte=operation.started_at)
+    if others.filter(state__in=(State.DONE, State.SETTLED)).exclude(pk=operation.pk).exists():
+        return True
+    begun = Change.objects.filter(**of_it, type=Change.Type.CREATE, sequence__gt=operation.since)
+    return Item.objects.filter(**of_it, deleted_at__isnull=True).exists() and not begun.exists()
+
+
 def _absent(operation: Operation, backend: Backend, adapter: ImsAdapter, error: NotFound) -> None:
-    """The backend has no such object: a deletion was done, anything else was not."""
+    """The backend has no such object: a deletion was done; anything else was not, once a write has had its
+    time."""
     if operation.action != Action.DELETE or operation.object_id is None:
-        _fail(operation, error)
+        limit = settings.OPERATION_LIMIT
+        early = _open(operation).filter(started_at__gt=Now() - limit)
+        if not early.update(deadline=Least(Now() + AGAIN, F("started_at") + limit)):
+            _fail(_open(operation), error)
         return
     record = Record(operation.source_id, None, Origin.of(backend, adapter))
     cause = Cause(operation.request_id, operation.traceparent)
     with transaction.atomic():
         changes = record.gone([((operation.kind, operation.object_id), "")], cause)
-        _end(operation, state=State.SETTLED)
+        _end(_open(operation), state=State.SETTLED)
     announce_now(backend.name, changes, operation.request_id)
 
 
-def _fail(operation: Operation, error: BackendError) -> None:
+def _any(operation: Operation) -> QuerySet[Operation]:
+    """The row, whatever a worker has made of it: for who has heard the backend's answer."""
+    return Operation.objects.filter(pk=operation.pk)
+
+
+def _open(operation: Operation) -> QuerySet[Operation]:
+    """The row, unless its outcome has been told meanwhile: for who has only looked."""
+    return Operation.objects.filter(pk=operation.pk, state=State.STARTED)
+
+
+def _fail(rows: QuerySet[Operation], error: BackendError) -> None:
     """The backend did not do it. The key is free again: the caller may try once more."""
-    _end(
-        operation,
-        state=State.FAILED,
-        error=str(error),
-        error_class=type(error).__name__,
-        idempotency_key="",
-    )
+    _end(rows, state=State.FAILED, error=str(error), error_class=named(error), idempotency_key="")
 
 
-def _end(operation: Operation, **facts: Any) -> None:
-    Operation.objects.filter(pk=operation.pk).update(**facts, ended_at=Now())
-    log.info("operation_ended", operation=str(operation.pk), state=str(facts["state"]))
+def _end(rows: QuerySet[Operation], **facts: Any) -> None:
+    ids = [str(id_) for id_ in rows.values_list("pk", flat=True)]
+    if rows.update(**facts, ended_at=Now()):
+        log.info("operation_ended", operation=", ".join(ids), state=str(facts["state"]))
 
 
 def _leave(operation: Operation, error: BackendError) -> None:
     """Nobody knows what the backend did: a worker will look."""
     try:
-        Operation.objects.filter(pk=operation.pk, state=State.STARTED).update(
-            deadline=Now() + GRACE, error=str(error), error_class=type(error).__name__
-        )
+        _open(operation).update(deadline=Now() + GRACE, error=str(error), error_class=named(error))
     except DatabaseError:
         log.warning("operation_left", operation=str(operation.pk))  # due after its deadline

@@ -25,7 +25,7 @@ from o2ims.gateway import gateway
 from o2ims.inventory import Inventory, NotThere
 from o2ims.mirror import mirror
 from o2ims.models import Item, Operation
-from o2ims.operations import Caller, Order, Outcome, carry_out
+from o2ims.operations import Caller, Order, Outcome, carry_out, repeated
 from tenancy.scope import TenantScope
 
 _NO_NAME = re.compile(r"[^a-z0-9]+")
@@ -73,6 +73,8 @@ class Writes:
 
     def update_pool(self, id_: str, draft: PoolDraft) -> Outcome:
         """What the draft says of the pool becomes so; the rest stays."""
+        if outcome := self._again(Operation.Action.UPDATE, Kind.RESOURCE_POOL, id_, draft.given):
+            return outcome
         entry = self._own(Kind.RESOURCE_POOL, id_)
         item = self._item(entry)
         if draft.resource_type is not None:
@@ -91,12 +93,15 @@ class Writes:
 
     def delete_pool(self, id_: str, *, cascade: bool) -> Outcome:
         """The pool goes, with `cascade` what is in it too. Raises `Occupied`."""
+        asked = {"cascade": cascade}
+        if outcome := self._again(Operation.Action.DELETE, Kind.RESOURCE_POOL, id_, asked):
+            return outcome
         entry = self._own(Kind.RESOURCE_POOL, id_)
         item = self._item(entry)
         count = self._inventory.count(entry)
         if count and not cascade:
             raise Occupied(count)
-        order = self._about(entry, item, Operation.Action.DELETE, {"cascade": cascade})
+        order = self._about(entry, item, Operation.Action.DELETE, asked)
         owner = entry.tenant or None
         return self._done(order, lambda to: to.delete_pool(item.native_id, tenant=owner, cascade=cascade))
 
@@ -125,6 +130,8 @@ class Writes:
 
     def delete_resource(self, id_: str) -> Outcome:
         """The resource goes."""
+        if outcome := self._again(Operation.Action.DELETE, Kind.RESOURCE, id_, {}):
+            return outcome
         entry = self._own(Kind.RESOURCE, id_)
         item = self._item(entry)
         order = self._about(entry, item, Operation.Action.DELETE, {})
@@ -137,6 +144,12 @@ class Writes:
         with suppress(DatabaseError):  # it is recorded: the follower will find it
             mirror.follow()  # so that the caller's next question is answered with what it did
         return outcome
+
+    def _again(
+        self, action: Operation.Action, kind: Kind, id_: str, asked: Mapping[str, Any]
+    ) -> Outcome | None:
+        """What an earlier request with the caller's key did, which may be that the object is gone."""
+        return repeated(self._caller, _fingerprint(action, kind, id_.lower(), asked))
 
     def _own(self, kind: Kind, id_: str) -> Entry:
         entry = self._inventory.get(kind, id_)
@@ -185,19 +198,23 @@ class Writes:
         native_name: str = "",
         target: tuple[str, UUID] | None = None,
     ) -> Order:
-        what = [action, kind, str(target[1]) if target else "", asked]
-        digest = hashlib.blake2b(orjson.dumps(what, option=orjson.OPT_SORT_KEYS), digest_size=16)
         return Order(
             caller=self._caller,
             backend=backend,
             action=action,
             kind=kind,
             owner=owner or backend.tenant,
-            fingerprint=digest.hexdigest(),
+            fingerprint=_fingerprint(action, kind, str(target[1]) if target else "", asked),
             native_name=native_name,
             target=target,
             asked=asked,
         )
+
+
+def _fingerprint(action: Operation.Action, kind: Kind, id_: str, asked: Mapping[str, Any]) -> str:
+    """Of what is asked for, to know a repeat by."""
+    what = orjson.dumps([action, kind, id_, asked], option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(what, digest_size=16).hexdigest()
 
 
 def _or(said: str | None, current: str) -> str:

@@ -11,7 +11,8 @@ from rest_framework.views import APIView
 
 from adapters.types import Kind
 from api import conditional, pages, requests
-from o2ims.inventory import Inventory
+from o2ims import operations
+from o2ims.inventory import Inventory, NotThere
 from o2ims.operations import Caller, Outcome
 from o2ims.query.error import QueryError
 from o2ims.representations.representation import Representation
@@ -25,28 +26,38 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 
 def writes(request: Request, view: APIView) -> Writes:
     """The changes that the caller of `request` may make. Raises `QueryError` for a key that is none."""
-    key = request.headers.get("Idempotency-Key", "")
-    if key and not _KEY.match(key):
-        raise QueryError("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
-    facts, principal = requests.facts(request._request), principal_of(request)
-    caller = Caller(
-        name=principal.name,
-        tenant=principal.tenant,
-        request_id=facts["request_id"],
-        traceparent=facts["traceparent"],
-        idempotency_key=key,
-    )
-    return Writes(caller, scope_of(request, view))
+    return Writes(_caller(request), scope_of(request, view))
 
 
 def precondition(
     request: Request, view: APIView, flavour: Representation, kind: Kind, id_: str
 ) -> Mapping[str, Any]:
     """The object on the wire as it is now. Raises `conditional.Changed` where `If-Match` names another
-    state of it."""
-    entry = Inventory(scope_of(request, view)).get(kind, id_)
-    conditional.must_match(request._request, flavour.full(entry))
+    state of it. A repeat with the same key is asked nothing: what it met has become what it did."""
+    earlier = operations.known(_caller(request))
+    try:
+        entry = Inventory(scope_of(request, view)).get(kind, id_)
+    except NotThere:
+        if earlier is None:
+            raise
+        return flavour.wire(kind, earlier.answer) if earlier.answer else {}
+    if earlier is None:
+        conditional.must_match(request._request, flavour.full(entry))
     return flavour.wire(kind, entry.body)
+
+
+def _caller(request: Request) -> Caller:
+    key = request.headers.get("Idempotency-Key", "")
+    if key and not _KEY.match(key):
+        raise QueryError("Idempotency-Key", "must be 1 to 255 visible ASCII characters")
+    facts, principal = requests.facts(request._request), principal_of(request)
+    return Caller(
+        name=principal.name,
+        tenant=principal.tenant,
+        request_id=facts["request_id"],
+        traceparent=facts["traceparent"],
+        idempotency_key=key,
+    )
 
 
 def cascade(request: Request) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from adapters.errors import Broken, Forbidden, TimedOut, Unreachable
@@ -33,8 +34,9 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     Toy.reset()
 
 
-def left(action: str, **facts: Any) -> Operation:
-    """The row of a process that died after it had written it; it is due."""
+def left(action: str, *, ago: timedelta | None = None, **facts: Any) -> Operation:
+    """The row of a process that died after it had written it; it is due: a write has had its time."""
+    began = timezone.now() - (settings.OPERATION_LIMIT + timedelta(seconds=1) if ago is None else ago)
     made = Operation(
         source=Source.objects.get(name="one"),
         action=action,
@@ -43,7 +45,8 @@ def left(action: str, **facts: Any) -> Operation:
         actor="alice@acme",
         request_id="a-request",
         fingerprint="f",
-        deadline=timezone.now() - timedelta(seconds=1),
+        started_at=began,
+        deadline=timezone.now(),
         **facts,
     )
     made.save()
