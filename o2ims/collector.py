@@ -11,7 +11,6 @@ end well.
 import asyncio
 import random
 import time
-import uuid
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -34,7 +33,7 @@ from o2ims.announcement import announce
 from o2ims.connections import connect
 from o2ims.lease import RENEW_DEADLINE, RETRY_SECONDS, Lease, Lost
 from o2ims.models import Change, Source
-from o2ims.record import Cause, Fenced, Record
+from o2ims.record import Cause, Fenced, Key, Record
 from o2ims.sighting import Origin, Sighting, sight
 from o2ims.threads import in_thread
 
@@ -94,6 +93,7 @@ class Collector:
         except* (Lost, Fenced):
             log.warning("source_lost", source=self._backend.name, epoch=lease.epoch)
         finally:
+            metrics.forget(self._backend.name)
             await asyncio.shield(self._release(lease))
 
     async def _release(self, lease: Lease) -> None:
@@ -191,7 +191,7 @@ class Collector:
                 batch = await self._next(batches, limit)
                 limit = SILENCE_SECONDS if batch.full else limit
                 await self._take(record, batch, since)
-                told = batch.full or batch.objects or batch.gone
+                told = batch.full or batch.objects or batch.gone or batch.checkpoint
                 if compare := time.monotonic() > compare_at:
                     batches = await self._compare(adapter, record, batches)
                     compare_at = time.monotonic() + jittered(settings.COMPARE_INTERVAL)
@@ -245,10 +245,13 @@ class Collector:
         sightings, unmapped = await in_thread(self._sight, record.origin, batch.objects)
         skipped = len(unmapped) + batch.skipped
         metrics.SKIPPED.labels(self._backend.name).inc(skipped)
+        ends: list[tuple[Key, str]] = []
+        if batch.full:  # before anything of a list is recorded that is not to be believed
+            seen = {s.key for s in sightings} | record.keys_of(*unmapped, *batch.unmapped)
+            ends = await self._missing(record, seen, since, self._as_of(record, batch))
         changes = await in_thread(record.sightings, sightings, cause, since=since if batch.full else None)
         if batch.full:
-            seen = {s.key for s in sightings} | record.keys_of(*unmapped, *batch.unmapped)
-            changes += await self._complete(record, seen, since, cause)
+            changes += await in_thread(record.gone, ends, cause, since=since)
             await self._listed(record, batch, skipped)
         else:
             changes += await in_thread(
@@ -258,11 +261,9 @@ class Collector:
         await announce(self._backend.name, changes, cause.request_id)
         return changes
 
-    async def _complete(
-        self, record: Record, seen: set[tuple[str, uuid.UUID]], since: int, cause: Cause
-    ) -> list[Change]:
+    async def _missing(self, record: Record, seen: set[Key], since: int, as_of: str) -> list[tuple[Key, str]]:
         """What a complete list lacks is gone, unless that is so much that it must be said twice."""
-        missing, living = await in_thread(record.missing, seen, since)
+        missing, living = await in_thread(record.missing, seen, since, as_of=as_of)
         lately = time.monotonic() - self._held < 3 * settings.HOLD_DELAY.total_seconds() + LIST_SECONDS
         if len(missing) > HOLD_COUNT and len(missing) > HOLD_SHARE * living and not (self._held and lately):
             self._held = time.monotonic()
@@ -270,7 +271,7 @@ class Collector:
                 f"{self._backend.name}: {len(missing)} of {living} objects are missing from a complete list"
             )
         self._held = 0.0
-        return await in_thread(record.gone, [(key, "") for key in missing], cause, since=since)
+        return missing
 
     async def _listed(self, record: Record, batch: Batch, skipped: int) -> None:
         name = self._backend.name
@@ -278,6 +279,7 @@ class Collector:
         await in_thread(
             record.settle,
             checkpoint=batch.checkpoint,
+            listed_version=self._as_of(record, batch),
             listed_at=Now(),
             contact_at=Now(),
             state=Source.State.UP,
@@ -289,9 +291,16 @@ class Collector:
         metrics.RELISTS.labels(name, batch.reason).inc()
         metrics.SOURCE_UP.labels(name).set(1)
         metrics.SOURCE_HOLDING.labels(name).set(0)
+        metrics.failing(name, "")
         log.info(
             "source_listed", source=name, reason=batch.reason, objects=len(batch.objects), skipped=skipped
         )
+
+    @staticmethod
+    def _as_of(record: Record, batch: Batch) -> str:
+        """The version as of which a complete list is, '' where there is none to compare with."""
+        comparable = record.origin.ordered and batch.checkpoint.isdecimal() and len(batch.checkpoint) <= 40
+        return batch.checkpoint if comparable else ""
 
     def _sight(self, origin: Origin, things: tuple[InventoryObject, ...]) -> tuple[list[Sighting], list[str]]:
         """What was seen, and the native ids of what cannot be stored: they are there all the same."""
@@ -317,6 +326,7 @@ class Collector:
         name = self._backend.name
         metrics.SOURCE_UP.labels(name).set(0)
         metrics.SOURCE_HOLDING.labels(name).set(1 if state is Source.State.HOLDING else 0)
+        metrics.failing(name, named(error))
         log.warning("source_state", state=str(state), source=name, error_class=named(error), error=str(error))
         text = str(error) if isinstance(error, BackendError | Vanished) else "an internal error; see the log"
         try:
@@ -334,6 +344,17 @@ def check(backend: Backend) -> Metadata:
     try:
         adapter.check()
         return adapter.metadata()
+    finally:
+        adapter.close()
+
+
+def read(backend: Backend) -> tuple[Metadata, int]:
+    """Asks as `check` does, and lists everything once, which tells what a few questions do not. Returns what
+    the backend said, and how many objects it has; raises `BackendError`."""
+    adapter = connect(backend)
+    try:
+        adapter.check()
+        return adapter.metadata(), sum(1 for _ in adapter.everything())
     finally:
         adapter.close()
 

@@ -65,6 +65,12 @@ class Source(models.Model):
         default=20, help_text="How long after a contact what we have counts as fresh."
     )
     listed_at = models.DateTimeField(null=True, help_text="When it was last listed completely.")
+    listed_version = models.CharField(
+        max_length=40,
+        blank=True,
+        db_default="",
+        help_text="As of which version that list was, if versions grow.",
+    )
     error = models.TextField(blank=True)
     error_class = models.CharField(max_length=40, blank=True)
     error_at = models.DateTimeField(null=True)

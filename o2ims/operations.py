@@ -161,8 +161,8 @@ def settle(operation: Operation) -> None:
             return
         if _is_anothers(operation, batch, Origin.of(backend, adapter)):
             _fail(_open(operation), Conflict(backend.name, f"has a {operation.kind} of that name already"))
-            return
-        _finish(operation, backend, adapter, batch, State.SETTLED)
+        elif operation.action == Action.CREATE or not _look_again(operation):
+            _finish(operation, backend, adapter, batch, State.SETTLED)
     except BackendError as error:
         log.warning("operation_unsettled", operation=str(operation.pk), error=str(error))
         _open(operation).update(deadline=Now() + AGAIN, error=str(error), error_class=named(error))
@@ -211,6 +211,8 @@ def _finish(
     gone = [(record.key_of(end), end.version) for end in batch.gone]
     about = _about(operation, seen)
     body = {**about.body, "o_cloud_id": backend.o_cloud} if about else None
+    # Nobody knows whether what was only looked at is changed as it was to be, or will go: ask it once more.
+    free = {"idempotency_key": ""} if state is State.SETTLED and operation.action != Action.CREATE else {}
     cause = Cause(operation.request_id, operation.traceparent)
     with transaction.atomic():
         changes = record.sightings(seen, cause) + record.gone(gone, cause)
@@ -221,6 +223,7 @@ def _finish(
             object_id=about.object_id if about else operation.object_id,
             error="",
             error_class="",
+            **free,
         )
     announce_now(backend.name, changes, operation.request_id)
     return Outcome(body)
@@ -267,17 +270,23 @@ def _absent(operation: Operation, backend: Backend, adapter: ImsAdapter, error: 
     """The backend has no such object: a deletion was done; anything else was not, once a write has had its
     time."""
     if operation.action != Action.DELETE or operation.object_id is None:
-        limit = settings.OPERATION_LIMIT
-        early = _open(operation).filter(started_at__gt=Now() - limit)
-        if not early.update(deadline=Least(Now() + AGAIN, F("started_at") + limit)):
+        if not _look_again(operation):
             _fail(_open(operation), error)
         return
     record = Record(operation.source_id, None, Origin.of(backend, adapter))
     cause = Cause(operation.request_id, operation.traceparent)
     with transaction.atomic():
         changes = record.gone([((operation.kind, operation.object_id), "")], cause)
-        _end(_open(operation), state=State.SETTLED)
+        _end(_open(operation), state=State.SETTLED, error="", error_class="")
     announce_now(backend.name, changes, operation.request_id)
+
+
+def _look_again(operation: Operation) -> bool:
+    """Whether the backend may still be at it: then it is looked at again, at the latest when its time is
+    over."""
+    limit = settings.OPERATION_LIMIT
+    early = _open(operation).filter(started_at__gt=Now() - limit)
+    return bool(early.update(deadline=Least(Now() + AGAIN, F("started_at") + limit)))
 
 
 def _any(operation: Operation) -> QuerySet[Operation]:

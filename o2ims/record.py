@@ -86,19 +86,19 @@ class Record:
             with transaction.atomic():
                 source = self._locked()
                 known = self._known(sighting.object_id for sighting in part)
-                changes += self._write(
-                    source, [s for s in part if self._news(s, known.get(s.key), since)], known, cause
-                )
+                news = [s for s in part if self._news(s, known.get(s.key), since)]
                 if self._epoch is None:
+                    news = [s for s in news if not self._gone_since(s, known.get(s.key), source)]
                     self._confirm(part, known)
+                changes += self._write(source, news, known, cause)
         return changes
 
     def gone(
         self, keys: Iterable[tuple[Key, str]], cause: Cause, *, since: int | None = None
     ) -> list[Change]:
         """Records that objects (key, version as of when) are no more, children first; with `since`, not those
-        that changed after that sequence. Of one that nobody has shown yet, the end is remembered: its
-        beginning may be on its way. Returns the Changes; raises `Fenced`.
+        that changed after that sequence, where no version tells. Of one that nobody has shown yet, the end is
+        remembered: its beginning may be on its way. Returns the Changes; raises `Fenced`.
         """
         ordered = sorted(keys, key=lambda pair: -KIND_ORDER[Kind(pair[0][0])])
         changes: list[Change] = []
@@ -107,17 +107,21 @@ class Record:
                 changes += self._bury(self._locked(), dict(part), cause, since)
         return changes
 
-    def missing(self, seen: set[Key], since: int) -> tuple[list[Key], int]:
-        """Which living Items a complete list lacks, leaving out those changed after sequence `since`; and
-        how many live."""
+    def missing(self, seen: set[Key], since: int, *, as_of: str = "") -> tuple[list[tuple[Key, str]], int]:
+        """Which living Items a complete list lacks, for `gone`; and how many live. Left out are those that
+        changed after sequence `since`, unless the list is newer: `as_of` is its version, '' where that does
+        not tell."""
         living = Item.objects.filter(source_id=self._source_id, deleted_at__isnull=True)
-        keys = [
-            (kind, id_, sequence)
-            for kind, id_, sequence in living.values_list("kind", "object_id", "sequence")
-        ]
-        return [
-            (kind, id_) for kind, id_, sequence in keys if (kind, id_) not in seen and sequence <= since
-        ], len(keys)
+        rows = list(living.values_list("kind", "object_id", "sequence", "native_version"))
+        lacking = [row for row in rows if row[:2] not in seen]
+        ends = [((kind, id_), "") for kind, id_, sequence, _ in lacking if sequence <= since]
+        if as_of and self.origin.ordered:
+            ends += [
+                ((kind, id_), as_of)
+                for kind, id_, sequence, version in lacking
+                if sequence > since and version and int(version) <= int(as_of)
+            ]
+        return ends, len(rows)
 
     def key_of(self, gone: Gone) -> Key:
         """The key of what a backend said is gone."""
@@ -187,6 +191,12 @@ class Record:
         # A deletion is the newest thing there is as of its version; a living object may be seen twice as of
         # one.
         return int(version) <= int(known.version) if known.deleted else int(version) < int(known.version)
+
+    def _gone_since(self, sighting: Sighting, was: Known | None, source: Source) -> bool:
+        """Whether an own write is told so late that a complete list, made after it, knows no such object."""
+        absent = was is None or was.deleted
+        later = self.origin.ordered and sighting.version and source.listed_version
+        return bool(absent and later and int(sighting.version) <= int(source.listed_version))
 
     def _confirm(self, part: Sequence[Sighting], known: dict[Key, Known]) -> None:
         """What a backend answered to an own write is so as of its version, be it news or not: made again just
@@ -260,7 +270,7 @@ class Record:
             if key in known
             and not known[key].deleted
             and not self._older(version, known[key])
-            and (since is None or known[key].sequence <= since)
+            and (since is None or version or known[key].sequence <= since)
         }
         before = self._bodies(was.row for was in dying.values())
         changes, tombs, now = [], [], timezone.now()

@@ -67,12 +67,49 @@ class TestOwnWritesRecordedInAnotherOrder:
         assert lives(own.id_of(pool()))
         assert [change.type for change in own.lose(pool(version="12"))] == ["DELETE"]
 
+    @pytest.mark.parametrize("shown", [True, False])
+    def test_what_a_later_list_lacks_is_not_begun_by_who_made_it_and_tells_late(
+        self, one: Recorded, own: Recorded, shown: bool
+    ) -> None:
+        if shown:
+            one.see(pool(version="9"))
+            one.record.gone([(sight(one.origin, pool()).key, "")], CAUSE)
+        one.record.settle(listed_version="11")
+        assert own.see(pool(version="9")) == []
+        assert not lives(own.id_of(pool()))
+        assert [change.type for change in own.see(pool(version="12"))] == ["CREATE"]
+
+    def test_what_was_made_and_went_before_a_list_was_taken_ends_with_it(
+        self, one: Recorded, own: Recorded
+    ) -> None:
+        """It was recorded after somebody had looked how far the log is, and before the list itself."""
+        since = one.record.sequence()
+        own.see(pool("before", version="10"), pool("after", version="13"))
+        ends, living = one.record.missing(set(), since, as_of="12")
+        assert living == 2
+        changes = one.record.gone(ends, CAUSE, since=since)
+        assert [(change.type, (change.before or {})["name"]) for change in changes] == [("DELETE", "before")]
+        assert own.see(pool("before", version="10")) == []
+
     def test_without_versions_an_end_leaves_no_trace_that_a_later_beginning_could_stumble_over(
         self, world: World
     ) -> None:
         unordered = world.source("two", ordered=False)
         assert unordered.lose(pool(version="")) == []
         assert [change.type for change in unordered.see(pool(version=""))] == ["CREATE"]
+
+
+async def test_the_watch_tells_the_end_of_what_came_and_went_between_two_looks(tmp_path: Path) -> None:
+    """Whoever made it has told of it, and waits for nobody's watch."""
+    memory = Memory(Options(name="one", key="one", config={"live": 0, "path": str(tmp_path / "state")}))
+    batches = memory.watch("")
+    assert (await anext(batches)).full
+    memory.create_pool("workers", ResourcePool(native_id="", name="workers", tenant="acme"))
+    gone = memory.delete_pool("workers", tenant="acme").gone
+    batch = await anext(batches)
+    assert (batch.objects, batch.gone) == ((), gone)
+    await batches.aclose()
+    memory.close()
 
 
 class Relisting(Toy):

@@ -237,7 +237,8 @@ def test_of_a_source_without_versions_an_own_write_survives_a_list_that_began_be
     made = send("alice", "POST", POOLS, {"name": "workers"}).json()["resourcePoolId"]
     polled.see(*listed, since=since)
     missing, _ = polled.record.missing({(kind, UUID(int=0)) for kind in Kind}, since)
-    assert (Kind.RESOURCE_POOL, UUID(made)) not in missing
+    assert missing
+    assert (Kind.RESOURCE_POOL, UUID(made)) not in dict(missing)
     assert changes(made) == ["CREATE"]
 
 

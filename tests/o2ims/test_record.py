@@ -146,7 +146,7 @@ def test_what_a_complete_list_lacks_is_missing_but_not_what_came_after_it_began(
         {(Kind.RESOURCE_POOL, Item.objects.get(kind="ResourcePool").object_id)}, began
     )
     assert living == 6
-    assert sorted(kind for kind, _ in missing) == ["Resource", "Resource", "Resource", "ResourceType"]
+    assert sorted(kind for (kind, _), _ in missing) == ["Resource", "Resource", "Resource", "ResourceType"]
 
 
 def test_a_derived_id_shows_its_native_one_and_a_uuid_stays_itself(world: World) -> None:

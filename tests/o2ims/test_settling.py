@@ -17,6 +17,7 @@ from adapters.errors import NotFound, TimedOut, Unauthorized
 from adapters.ims.memory import Adapter
 from adapters.types import Batch, ResourcePool
 from o2ims import operations
+from o2ims.mirror import mirror
 from o2ims.models import Change, Item, Operation
 from tests.o2ims.test_operations import changes, left, now, settle, toy
 from tests.toy import Adapter as Toy
@@ -70,7 +71,7 @@ class TestABackendThatIsStillAtIt:
         assert send("alice", "POST", POOLS, WORKERS, Idempotency_Key="k").status_code == 504
         due_now()
         settle()
-        assert now(Operation.objects.get()) == ("started", "TimedOut"), "not there yet is no answer yet"
+        assert now(Operation.objects.get()) == ("started", "TimedOut"), "not there yet: no answer yet"
         assert send("alice", "POST", POOLS, WORKERS, Idempotency_Key="k").status_code == 409, "under way"
         served.create_pool("workers", ResourcePool(native_id="", name="workers", tenant="acme"))
         due_now()
@@ -89,6 +90,36 @@ class TestABackendThatIsStillAtIt:
         settle()
         assert now(operation) == ("failed", "NotFound")
         assert operation.idempotency_key == ""
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_change_that_was_only_looked_at_may_be_asked_for_again(
+    served: Adapter, send: Call, monkeypatch: pytest.MonkeyPatch, done: bool
+) -> None:
+    path = f"{POOLS}/{send('alice', 'POST', POOLS, WORKERS).json()['resourcePoolId']}"
+    original = Toy.delete_pool
+
+    def unheard(self: Toy, *words: Any, **more: Any) -> Batch:
+        if done:
+            original(self, *words, **more)
+        raise TimedOut("one", "did not answer in time")
+
+    monkeypatch.setattr(Toy, "delete_pool", unheard)
+    assert send("alice", "DELETE", path, Idempotency_Key="k").status_code == 504
+    due_now()
+    settle()
+    assert now(Operation.objects.latest("started_at")) == (
+        ("settled", "") if done else ("started", "TimedOut")
+    )
+    begun_long_ago()
+    settle()
+    assert now(Operation.objects.latest("started_at")) == ("settled", "")
+    mirror.follow()
+    assert send("alice", "GET", path).status_code == (404 if done else 200)
+    monkeypatch.setattr(Toy, "delete_pool", original)
+    assert send("alice", "DELETE", path, Idempotency_Key="k").status_code == 204
+    assert named(served) == 0
+    assert changes(path.rpartition("/")[2]) == ["CREATE", "DELETE"]
 
 
 class TestAnAnswerThatComesWhileSomebodyLooks:

@@ -245,9 +245,10 @@ def _given(name: str, thing: ResourcePool | Resource, native_id: str = "") -> di
 
 def _news(batch: Batch, told: dict[tuple[Kind, str], InventoryObject]) -> Batch:
     """What of `batch` differs from what was told before, which is brought up to date: a rewrite of the same
-    is nothing, and so is what came and went between two looks."""
+    is nothing. The end of what came and went between two looks is told: who made it may know of it."""
     now = {(KINDS[type(thing)], thing.native_id): replace(thing, version="") for thing in batch.objects}
     objects = tuple(t for t in batch.objects if told.get(k := (KINDS[type(t)], t.native_id)) != now[k])
-    gone = tuple(end for end in batch.gone if told.pop((end.kind, end.native_id), None) is not None)
+    for end in batch.gone:
+        told.pop((end.kind, end.native_id), None)
     told.update(now)
-    return replace(batch, objects=objects, gone=gone)
+    return replace(batch, objects=objects)
