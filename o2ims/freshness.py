@@ -15,6 +15,7 @@ _ERRORS = {
     "Busy": "connection_limit_reached",
     "Broken": "http_protocol_error",
     "Expired": "http_protocol_error",
+    "Vanished": "http_response_incomplete",  # so much is missing from a list that it is not believed yet
     "Misconfigured": "proxy_configuration_error",
     "MissingExtra": "proxy_configuration_error",
 }

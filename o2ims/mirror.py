@@ -78,6 +78,8 @@ class Mirror:
                     shelf = self._load(row["id"], facts)
             present.append(shelf)
             self._measure(shelf)
+        for name in {shelf.facts.name for shelf in self.followed} - {shelf.facts.name for shelf in present}:
+            metrics.forget(name)
         self.followed = tuple(present)
         self._show(tuple(shelf for shelf in present if shelf.facts.active))
         self._caught_up = started
@@ -181,6 +183,7 @@ class Mirror:
     def _measure(shelf: Shelf) -> None:
         name = shelf.facts.name
         metrics.SOURCE_UP.labels(name).set(1 if fresh(shelf.facts) else 0)
+        metrics.failing(name, "" if up(shelf.facts) else shelf.facts.error_class)
         if shelf.facts.silent is not None:
             metrics.SOURCE_LAG.labels(name).set(shelf.facts.silent)
         for kind, entries in shelf.entries.items():
