@@ -45,6 +45,14 @@ def duration(name: str, default: str) -> timedelta:
     return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 
+def choice(name: str, allowed: tuple[str, ...]) -> str:
+    """One of a few words; the first of them by default."""
+    value = text(name, allowed[0])
+    if value not in allowed:
+        raise ImproperlyConfigured(f"{name}: {value!r} is none of {', '.join(allowed)}")
+    return value
+
+
 def names(name: str, default: str = "") -> list[str]:
     """A comma list, without empty entries."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]

@@ -1,4 +1,5 @@
-"""The servers of one process: the API on P, operations on P + 2, and an orderly end.
+"""The servers of one process: the API on P, the same with TLS on P + 1, operations on P + 2, and an orderly
+end.
 
 SIGTERM or Ctrl-C: leases are released and `/readyz` says no at once, calls are taken for `DRAIN` more,
 those in flight are finished, exit 0.
@@ -11,22 +12,27 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import structlog
 import uvicorn
 import uvloop
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from adapters.configuration import ConfigurationError
-from netweave import health
+from netweave import health, tls
 from netweave.runtime import runtime
 from o2ims.gateway import gateway
 
 log = structlog.get_logger()
 
 GRACE_SECONDS = 10
+#: How often TLS's files are looked at.
+LOOK_SECONDS = 1.0
 HEAD_LIMIT = 64 * 1024
 _HEAD_TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
@@ -58,12 +64,71 @@ class _Bounded(HttpToolsProtocol):
                 self.transport.close()
 
 
+class _OverTls(_Bounded):
+    """Tells the application what TLS says of the other end (ASGI TLS extension). A resumed session is ended:
+    its certificate was checked at another time."""
+
+    tls: dict[str, Any] | None = None
+    certificate: tuple[bytes, int] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if tls.resumed(transport):
+            transport.abort()
+            return
+        self.tls = tls.told(transport)
+        self.certificate = tls.identity(self.tls)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {"tls": self.tls}  # type: ignore[dict-item]
+
+
 class _Server(uvicorn.Server):
     """A server that leaves the signals to us: one process runs several."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _TlsServer(_Server):
+    """Listens with TLS; when the files change, on the same socket with a new context. Open connections go on,
+    but for those whose certificate the new revocation list names."""
+
+    def __init__(self, config: uvicorn.Config, files: tls.Files, listener: socket.socket) -> None:
+        super().__init__(config)
+        self._files, self._digest = files, files.digest()
+        self._listener = listener.dup()  # the other ends with the server that listens on it
+
+    async def renew(self) -> None:
+        """Looks at the files until cancelled."""
+        while True:
+            self._files.measure()
+            await asyncio.sleep(LOOK_SECONDS)
+            digest = self._files.digest()
+            if digest != self._digest:
+                self._digest = digest
+                await self._again()
+
+    async def _again(self) -> None:
+        try:
+            context, revoked = self._files.context(), self._files.revoked()
+        except (ImproperlyConfigured, OSError, ValueError) as error:
+            log.warning("tls_refused", error=str(error))  # half written, perhaps: what there was goes on
+            return
+        loop = asyncio.get_running_loop()
+        new = await loop.create_server(self._protocol, sock=self._listener.dup(), ssl=context)
+        for old in self.servers:
+            old.close()
+        self.servers = [new]
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, _OverTls) and connection.certificate in revoked:
+                connection.shutdown()
+        log.info("tls_renewed")
+
+    def _protocol(self) -> asyncio.Protocol:
+        return _OverTls(self.config, self.server_state, self.lifespan.state)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -90,20 +155,42 @@ def check_configuration() -> None:
         raise CommandError(str(error), returncode=2) from error
 
 
+def tls_files() -> tls.Files:
+    """The files that the settings name. Raises `CommandError` where they cannot be used."""
+    if not settings.TLS_CERTIFICATE or not settings.TLS_KEY:
+        raise CommandError("TLS_CERTIFICATE and TLS_KEY must name files to serve with TLS", returncode=2)
+    files = tls.Files(
+        certificate=Path(settings.TLS_CERTIFICATE),
+        key=Path(settings.TLS_KEY),
+        client_ca=Path(settings.TLS_CLIENT_CA) if settings.TLS_CLIENT_CA else None,
+        crl=Path(settings.TLS_CRL) if settings.TLS_CRL else None,
+        clients=settings.TLS_CLIENTS,
+        minimum=settings.TLS_MINIMUM,
+    )
+    try:
+        files.context()
+    except ImproperlyConfigured as error:
+        raise CommandError(str(error), returncode=2) from error
+    return files
+
+
 def run(
     *,
     api: socket.socket | None,
+    secure: tuple[socket.socket, tls.Files] | None = None,
     operations: socket.socket,
     web: bool,
     worker: bool,
     ready: Callable[[], None] | None = None,
 ) -> None:
-    """Serves until told to stop. `ready` is called once `/readyz` says so (for a worker: once it works)."""
-    uvloop.run(_run(api, operations, web=web, worker=worker, ready=ready))
+    """Serves until told to stop: plain HTTP on `api`, TLS on `secure`. `ready` is called once `/readyz`
+    says so (for a worker: once it works)."""
+    uvloop.run(_run(api, secure, operations, web=web, worker=worker, ready=ready))
 
 
 async def _run(
     api: socket.socket | None,
+    secure: tuple[socket.socket, tls.Files] | None,
     operations: socket.socket,
     *,
     web: bool,
@@ -114,11 +201,17 @@ async def _run(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    servers = [(_server(health.operations, access=False), operations)]
-    if api is not None:
+    servers: list[tuple[_Server, socket.socket]] = [(_server(health.operations), operations)]
+    renewing: list[asyncio.Task[None]] = []
+    if web:
         from netweave.asgi import application  # noqa: PLC0415 - a worker serves no API
 
-        servers.append((_server(application, access=False), api))
+        if api is not None:
+            servers.append((_server(application), api))
+        if secure is not None:
+            over_tls = _tls_server(application, *secure)
+            servers.append((over_tls, secure[0]))
+            renewing.append(asyncio.create_task(over_tls.renew()))
     runtime.start(web=web, worker=worker)
     serving = [asyncio.create_task(server.serve(sockets=[listener])) for server, listener in servers]
     if ready is not None:
@@ -132,6 +225,8 @@ async def _run(
     await runtime.stop_collecting()
     if web:  # whoever balances the load needs a moment to notice that we are not ready
         await asyncio.sleep(settings.DRAIN.total_seconds())
+    for task in renewing:
+        task.cancel()
     for server, _ in servers:
         server.should_exit = True
     await asyncio.gather(*serving, return_exceptions=True)
@@ -152,21 +247,29 @@ async def _until_ready(stop: asyncio.Event, *, web: bool) -> None:
         await asyncio.sleep(0.05)
 
 
-def _server(app: object, *, access: bool) -> _Server:
-    return _Server(
-        uvicorn.Config(
-            app,  # type: ignore[arg-type]
-            http=_Bounded,
-            ws="none",
-            lifespan="off",
-            interface="asgi3",
-            access_log=access,
-            log_config=None,
-            server_header=False,
-            date_header=True,
-            proxy_headers=False,
-            limit_concurrency=1000,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
+def _server(app: object) -> _Server:
+    return _Server(_config(app, _Bounded))
+
+
+def _tls_server(app: object, listener: socket.socket, files: tls.Files) -> _TlsServer:
+    config = _config(app, _OverTls, ssl_context_factory=lambda _config, _default: files.context())
+    return _TlsServer(config, files, listener)
+
+
+def _config(app: object, protocol: type[_Bounded], **more: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        http=protocol,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=True,
+        proxy_headers=False,
+        limit_concurrency=1000,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        **more,
     )

@@ -18,6 +18,15 @@ DOCS_PUBLIC = env.flag("DOCS_PUBLIC")
 EXTERNAL_URL = env.text("EXTERNAL_URL", "").rstrip("/")
 CSRF_TRUSTED_ORIGINS = ["/".join(EXTERNAL_URL.split("/")[:3])] if EXTERNAL_URL else []
 
+# --- TLS of our own (`serve --tls`)
+# ---------------------------------------------------------------------------------------------------------
+TLS_CERTIFICATE = env.text("TLS_CERTIFICATE", "")
+TLS_KEY = env.text("TLS_KEY", "")
+TLS_CLIENT_CA = env.text("TLS_CLIENT_CA", "")
+TLS_CLIENTS = env.choice("TLS_CLIENTS", ("optional", "none", "required"))
+TLS_CRL = env.text("TLS_CRL", "")
+TLS_MINIMUM = env.choice("TLS_MINIMUM", ("1.3", "1.2"))
+
 # --- where things lie
 # --------------------------------------------------------------------------------------------
 GATEWAY_CONFIG = Path(env.text("GATEWAY_CONFIG", str(BASE_DIR / "config" / "gateway.yaml")))
