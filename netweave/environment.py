@@ -4,6 +4,7 @@ with its name."""
 import os
 import re
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -27,12 +28,14 @@ def text(name: str, default: str | None = None) -> str:
     return value
 
 
-def flag(name: str) -> bool:
-    """A switch, off by default: `1`, `true`, `yes`, `on` or their opposites."""
+def flag(name: str, *, default: bool = False) -> bool:
+    """A switch: `1`, `true`, `yes`, `on` or their opposites."""
     value = text(name, "").lower()
+    if not value:
+        return default
     if value in {"1", "true", "yes", "on"}:
         return True
-    if value in {"", "0", "false", "no", "off"}:
+    if value in {"0", "false", "no", "off"}:
         return False
     raise ImproperlyConfigured(f"{name}: {value!r} is neither true nor false")
 
@@ -56,6 +59,14 @@ def choice(name: str, allowed: tuple[str, ...]) -> str:
 def names(name: str, default: str = "") -> list[str]:
     """A comma list, without empty entries."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """A comma list of addresses and networks (`10.1.2.3`, `10.0.0.0/8`, `fd00::/8`)."""
+    try:
+        return [ip_network(part) for part in names(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from error
 
 
 def database(name: str, url: str) -> dict[str, object]:

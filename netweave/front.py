@@ -4,11 +4,14 @@ every answer carries.
 Plain ASGI, so that none of it costs a hop to a thread.
 """
 
+import ipaddress
+import re
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import structlog
+from django.conf import settings
 
 from api import requests
 from netweave import health, metrics
@@ -42,8 +45,10 @@ def front(app: App) -> App:
 
 
 async def _http(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    address = _believed(scope)
     given = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _READ}
     facts = requests.new_facts(given.get(b"x-request-id", ""), given.get(b"traceparent", ""))
+    facts.update(address)
     scope["netweave"] = facts
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=facts["request_id"], traceparent=facts["traceparent"])
@@ -73,9 +78,33 @@ async def _http(app: App, scope: Scope, receive: Receive, send: Send) -> None:
             ms=round(seconds * 1000, 2),
             user=facts.get("user"),
             tenant=facts.get("tenant"),
+            address=facts["address"],
         )
 
 
+def _believed(scope: Scope) -> dict[str, Any]:
+    """Who is at the other end (`address`), and whether a trusted proxy speaks for them (`proxied`). What only
+    such a proxy may say is taken out of anybody else's headers."""
+    peer = (scope.get("client") or ("",))[0]
+    if not _is_proxy(peer):
+        scope["headers"] = [(n, v) for n, v in scope["headers"] if not _SPOKEN_FOR.match(n)]
+        return {"address": peer, "proxied": False}
+    hops = b",".join(v for n, v in scope["headers"] if n == b"x-forwarded-for").decode("latin-1")
+    named = [hop.strip() for hop in hops.split(",") if hop.strip()]
+    strangers = [hop for hop in named if not _is_proxy(hop)]
+    return {"address": strangers[-1][:64] if strangers else peer, "proxied": True}
+
+
+def _is_proxy(address: str) -> bool:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(found in network for network in settings.TRUSTED_PROXIES)
+
+
+#: Headers in which a proxy says who the caller is.
+_SPOKEN_FOR = re.compile(rb"x-forwarded-|forwarded\Z|x-real-ip\Z|x-ssl-|ssl-client-|x-client-cert")
 _READ = {b"x-request-id", b"traceparent", b"content-length", b"transfer-encoding"}
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 

@@ -8,14 +8,42 @@ import re
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from api import problems, requests
+from tenancy.certificates import Unmapped
+from tenancy.credentials import Credentials
 from tenancy.metrics import AUTH
 from tenancy.principals import Principal, Suspended, Unavailable, Unidentified, principals
 
 API_ROOT = re.compile(r"/(?:o2ims|o2dms|o2smo|admin/v1)(?:/|\Z)|/[oO]2ims[-_]infrastructure")
 REALM = 'Bearer realm="netweave"'
+
+
+class Missing(Exception):
+    """Nothing, or not enough, is shown."""
+
+
+def _principal(shown: Credentials) -> Principal:
+    """Who shows this. A token says who; a certificate beside it must be of the same tenant. Raises
+    `Missing` or what `principals` raises."""
+    if shown.certificate is None:
+        if settings.REQUIRE_CLIENT_CERTIFICATE:
+            raise Missing("Show a client certificate.")
+        if not shown.token:
+            raise Missing("Send a token (Authorization: Bearer <token>), or show a client certificate.")
+        return principals.of_token(shown.token)
+    if not shown.token:
+        return principals.of_certificate(shown.certificate)
+    if settings.REQUIRE_CLIENT_CERTIFICATE:
+        _of_one_tenant(principals.of_token(shown.token), principals.of_certificate(shown.certificate))
+    return principals.of_token(shown.token)
+
+
+def _of_one_tenant(one: Principal, other: Principal) -> None:
+    if one.tenant != other.tenant:
+        raise Unidentified
 
 
 class IdentityMiddleware:
@@ -42,23 +70,17 @@ class IdentityMiddleware:
         return response
 
     def _identify(self, request: HttpRequest) -> Principal | HttpResponse:
-        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not secret.strip():
-            AUTH.labels("missing").inc()
-            return problems.problem(
-                request,
-                401,
-                "Send a token: Authorization: Bearer <token>.",
-                headers={"WWW-Authenticate": REALM},
-            )
         try:
-            principal = principals.of_token(secret.strip())
-        except Unidentified:
+            principal = _principal(Credentials.of(request))
+        except Missing as error:
+            AUTH.labels("missing").inc()
+            return problems.problem(request, 401, str(error), headers={"WWW-Authenticate": REALM})
+        except (Unidentified, Unmapped):
             AUTH.labels("invalid").inc()
             return problems.problem(
                 request,
                 401,
-                "The token is unknown, expired or revoked.",
+                "The credential is unknown, expired or revoked.",
                 headers={"WWW-Authenticate": f'{REALM}, error="invalid_token"'},
             )
         except Suspended:

@@ -349,3 +349,6 @@ class Token(Revocable):
         """Takes the token away, for good; running processes refuse it within seconds."""
         self.revoked_at = self.revoked_at or timezone.now()
         self.save(update_fields=["revoked_at"])
+
+
+import tenancy.trust  # noqa: E402, F401 - models too, and this is where Django looks for them

@@ -1,24 +1,31 @@
 """Who is asking, kept per process, and forgotten within seconds of a revocation.
 
-A look-up by token costs one query the first time and none after. The revocation log is followed like the
-change log: any new row empties the cache. While the database is away, cached principals live on for
-`PRINCIPALS_OFFLINE`; strangers get `Unavailable`.
+A look-up by token or certificate costs some queries the first time and none after. The revocation log is
+followed like the change log: any new row empties the cache. While the database is away, cached principals
+live on for `PRINCIPALS_OFFLINE`; strangers get `Unavailable`.
 """
 
+import hashlib
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db.models import Max
 from django.utils import timezone
 
+from tenancy import certificates
 from tenancy.models import Revocation, Tenant, Token, User
 from tenancy.permissions import Action, Grant, Resource, Rights, Scope, rights_at
 from tenancy.scope import TenantScope
+from tenancy.trust import Certificate, Issuer, fingerprint
+
+log = structlog.get_logger()
 
 FOLLOW_SECONDS = 1.0
 AWAY_SECONDS = 10.0
@@ -110,12 +117,14 @@ class Principals:
     def of_token(self, secret: str) -> Principal:
         """The principal of a bearer token. Raises `Unidentified`, `Suspended` or `Unavailable`."""
         digest = Token.digest_of(secret)
-        self._keep_up()
-        principal = self._by_digest.get(digest) or self._load(digest)
-        if principal.expires_at is not None or principal.rights_until is not None:
-            principal = principal.at(timezone.now())
+        principal = self._of(digest, lambda: _of_token(digest))
         self._used.add(digest)
         return principal
+
+    def of_certificate(self, shown: bytes) -> Principal:
+        """The principal of a client certificate (PEM or DER) that TLS has verified. Raises the same."""
+        key = b"certificate " + hashlib.sha256(shown).digest()
+        return self._of(key, lambda: _of_certificate(shown))
 
     def follow(self) -> None:
         """Reads the revocation log, and forgets everyone if it has grown. Raises the database's errors."""
@@ -146,28 +155,66 @@ class Principals:
             if silent > settings.PRINCIPALS_OFFLINE.total_seconds():
                 raise Unavailable from error
 
-    def _load(self, digest: bytes) -> Principal:
+    def _of(self, key: bytes, load: Callable[[], Principal]) -> Principal:
+        self._keep_up()
+        principal = self._by_digest.get(key) or self._load(key, load)
+        if principal.expires_at is not None or principal.rights_until is not None:
+            principal = principal.at(timezone.now())
+        return principal
+
+    def _load(self, key: bytes, load: Callable[[], Principal]) -> Principal:
         generation = self._generation
         if self.attended and time.monotonic() - self._followed > AWAY_SECONDS:
             raise Unavailable  # the database is away: strangers need not wait to hear it
         try:
-            principal = _principal_of(digest)
+            principal = load()
         except DatabaseError as error:
             raise Unavailable from error
         with self._lock:
             if generation == self._generation:  # nothing was revoked while we read
-                self._by_digest[digest] = principal
+                self._by_digest[key] = principal
         return principal
 
 
-def _principal_of(digest: bytes) -> Principal:
+def _of_token(digest: bytes) -> Principal:
     token = Token.objects.select_related("user__tenant").filter(digest=digest).first()
-    if token is None or token.revoked_at is not None or not token.user.is_active:
+    if token is None or token.revoked_at is not None:
         raise Unidentified
-    user = token.user
+    return Principal.of(_active(token.user), authentication="token", expires_at=token.expires_at)
+
+
+def _of_certificate(shown: bytes) -> Principal:
+    """Of a certificate that names an active user, was issued by a CA that speaks for that user's tenant,
+    and is not revoked."""
+    try:
+        certificate = certificates.read(shown)
+        named = certificates.Grammar.of_settings().named(certificate)
+    except certificates.Unmapped as error:
+        log.info("certificate_unmapped", reason=str(error))
+        raise Unidentified from error
+    issuers = Issuer.objects.filter(tenant=named.tenant)
+    user = User.objects.select_related("tenant").filter(username=named.username, tenant=named.tenant).first()
+    revoked = Certificate.objects.filter(fingerprint=fingerprint(certificate), revoked_at__isnull=False)
+    if (
+        user is None
+        or not certificates.good_at(certificate, timezone.now())
+        or not issuers.have_signed(certificate)
+        or revoked.exists()
+    ):
+        raise Unidentified
+    principal = Principal.of(
+        _active(user), authentication="certificate", expires_at=certificate.not_valid_after_utc
+    )
+    Certificate.note(certificate, user)
+    return principal
+
+
+def _active(user: User) -> User:
+    if not user.is_active:
+        raise Unidentified
     if user.tenant is not None and user.tenant.status != Tenant.Status.ACTIVE:
         raise Suspended
-    return Principal.of(user, authentication="token", expires_at=token.expires_at)
+    return user
 
 
 principals = Principals()

@@ -69,6 +69,7 @@ class Authority:
         hosts: Sequence[str] = (),
         days: tuple[float, float] = (-1, 10),
         sans: Sequence[x509.GeneralName] = (),
+        extensions: Sequence[x509.ExtensionType] = (),
         key: ec.EllipticCurvePrivateKey | None = None,
     ) -> Issued:
         """A leaf with these common names (or whole attributes), URI and DNS alternatives, from and to days
@@ -96,6 +97,8 @@ class Authority:
         alternatives += sans
         if alternatives:
             builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=not names)
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=False)
         made = builder.sign(key or self._key, hashes.SHA256())
         return self._write(made, mine)
 

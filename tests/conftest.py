@@ -14,6 +14,7 @@ os.environ.update(
     SECRET_KEY="tests",
     GATEWAY_CONFIG=str(Path(__file__).parent / "gateway.yaml"),
     ALLOW_PLAIN_HTTP="1",
+    REQUIRE_CLIENT_CERTIFICATE="0",
     ALLOWED_HOSTS="localhost,127.0.0.1,testserver",
     DOCS_PUBLIC="1",
 )

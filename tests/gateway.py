@@ -60,6 +60,7 @@ class Gateway:
             "SECRET_KEY": "tests",
             "GATEWAY_CONFIG": str(self._configuration),
             "ALLOW_PLAIN_HTTP": "1",
+            "REQUIRE_CLIENT_CERTIFICATE": "0",
             "DOCS_PUBLIC": "1",
             "DRAIN": "0s",
             "PYTHONWARNINGS": "error",

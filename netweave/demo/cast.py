@@ -6,6 +6,7 @@ issued anew.
 """
 
 import secrets
+from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
@@ -33,6 +34,12 @@ def gather(known: dict[str, Any]) -> dict[str, Any]:
         "password": _password(users["root"], known.get("admin", {}).get("password", "")),
         "tokens": {name: _token(user, tokens.get(name, "")) for name, user in users.items()},
     }
+
+
+def trust(ca: Path) -> None:
+    """The demo's CA speaks for everybody."""
+    for whose in (*(["--tenant", tenant] for tenant in TENANTS), ["--platform"]):
+        call_command("trust_issuer", str(ca), *whose, stdout=_Silence())
 
 
 class _Silence:

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import secrets
+import shutil
 import socket
 import sys
 import threading
@@ -18,6 +19,7 @@ from typing import Any
 import yaml
 
 from netweave import embedded
+from netweave.demo.authority import TRUST_DOMAIN, Authority
 from netweave.demo.clusters import Cluster, clusters
 from netweave.demo.refusal import RefusalError
 from netweave.embedded.port import LOOPBACK
@@ -45,6 +47,11 @@ class Place:
     def secret(self) -> Path:
         return self.directory / "secret_key"
 
+    @property
+    def tls(self) -> Path:
+        """Where certificates and their keys are."""
+        return self.directory / "tls"
+
     def known(self) -> dict[str, Any]:
         """What the last start told; {} if there was none, or somebody has put something else there."""
         try:
@@ -58,6 +65,7 @@ class Place:
         embedded.Embedded(self.directory).erase()
         for path in (self.told, self.configuration, self.secret, *self.directory.glob("sample-*.sqlite3*")):
             path.unlink(missing_ok=True)
+        shutil.rmtree(self.tls, ignore_errors=True)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -74,9 +82,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/demo", description="A whole gateway to try, until Ctrl-C.")
-    parser.add_argument(
-        "--port", type=int, default=8080, help="plain HTTP (8080); the port after the next: operations"
-    )
+    parser.add_argument("--port", type=int, default=8080, help="plain HTTP (8080); then TLS, then operations")
     parser.add_argument(
         "--state",
         type=Path,
@@ -106,7 +112,7 @@ def _run(options: argparse.Namespace) -> int:
     if os.environ.get("NETWEAVE_EMBEDDED") != "1":
         raise RefusalError("it needs NETWEAVE_EMBEDDED=1 and what else scripts/demo sets: run scripts/demo")
     place = Place(options.state.absolute())
-    sockets = [_bound(options.port), _bound(options.port + 2)]
+    sockets = [_bound(options.port + offset) for offset in range(3)]
     found = [cluster for path in _kubeconfigs(options.kubeconfig) for cluster in clusters(path)]
     if options.reset:
         place.forget()
@@ -116,7 +122,7 @@ def _run(options: argparse.Namespace) -> int:
                 f"{place.directory} is in use by another demo: stop it, or name another with --state"
             )
         _configure(place, found, options.objects)
-        _serve(place, sockets, f"http://{LOOPBACK}:{options.port}")
+        _serve(place, sockets, options.port)
     return 0
 
 
@@ -169,21 +175,37 @@ def _configure(place: Place, found: list[Cluster], objects: int) -> None:
     for name, path in (("GATEWAY_CONFIG", place.configuration), ("SECRET_KEY_FILE", place.secret)):
         os.environ[name] = str(path)
     os.environ.pop("GATEWAY_CONFIG_FILE", None)  # it would win over the variable
+    authority = Authority(place.tls)
+    server = authority.server()
+    os.environ["TLS_CERTIFICATE"], os.environ["TLS_KEY"] = str(server.certificate), str(server.key)
+    os.environ["TLS_CLIENT_CA"] = str(authority.file)
+    os.environ["CERTIFICATE_TRUST_DOMAIN"] = TRUST_DOMAIN
 
 
-def _serve(place: Place, sockets: list[socket.socket], url: str) -> None:
+def _serve(place: Place, sockets: list[socket.socket], port: int) -> None:
     import django  # noqa: PLC0415 - settings can be read only now
 
     django.setup()
     from django.core.management import call_command  # noqa: PLC0415
 
     from netweave import serving  # noqa: PLC0415
-    from netweave.demo.cast import gather  # noqa: PLC0415
+    from netweave.demo.cast import PEOPLE, gather, trust  # noqa: PLC0415
 
     call_command("migrate", interactive=False, verbosity=0)
     people = gather(place.known())
+    authority = Authority(place.tls)
+    trust(authority.file)
+    pairs = {name: authority.client(name, username) for name, (username, _) in PEOPLE.items()}
+    url = f"http://{LOOPBACK}:{port}"
     told = {
         "base_url": url,
+        "tls": {
+            "base_url": f"https://localhost:{port + 1}",
+            "ca": str(authority.file),
+            "clients": {
+                name: {"cert": str(pair.certificate), "key": str(pair.key)} for name, pair in pairs.items()
+            },
+        },
         "admin": {"url": f"{url}/admin/", "username": "root", "password": people["password"]},
         "tokens": people["tokens"],
     }
@@ -192,13 +214,21 @@ def _serve(place: Place, sockets: list[socket.socket], url: str) -> None:
     def ready() -> None:
         threading.Thread(target=_say, args=(place, told), daemon=True).start()
 
-    api, operations = sockets
-    serving.run(api=api, operations=operations, web=True, worker=True, ready=ready)
+    api, secure, operations = sockets
+    serving.run(
+        api=api,
+        secure=(secure, serving.tls_files()),
+        operations=operations,
+        web=True,
+        worker=True,
+        ready=ready,
+    )
 
 
 def _say(place: Place, told: dict[str, Any]) -> None:
     """What to try, once there is something to see."""
-    url, tokens, admin = told["base_url"], told["tokens"], told["admin"]
+    url, tokens, admin, tls = told["base_url"], told["tokens"], told["admin"], told["tls"]
+    alice, secure_pools = tls["clients"]["alice"], f"{tls['base_url']}/o2ims/v1/resourcePools"
     _await_inventory(f"{url}/o2ims/v1/resourcePools", tokens["root"])
     pools, resources = f"{url}/o2ims/v1/resourcePools", f"{url}/o2ims/v1/resources?filter=(neq,name,none)"
     lines = [
@@ -206,6 +236,8 @@ def _say(place: Place, told: dict[str, Any]) -> None:
         "Alice's resource pools, and the resources that Charlie may see:",
         f"  curl -s -H 'Authorization: Bearer {tokens['alice']}' {pools}",
         f"  curl -s -H 'Authorization: Bearer {tokens['charlie']}' '{resources}'",
+        "Alice's pools with nothing but her certificate:",
+        f"  curl -s --cacert {tls['ca']} --cert {alice['cert']} --key {alice['key']} {secure_pools}",
         f"The API, to read and to try: {url}/docs/",
         f"The admin site: {admin['url']} as {admin['username']}, password {admin['password']}",
         f"Everybody's token: {place.told}",

@@ -25,7 +25,13 @@ from tests.peers.kubernetes import ControlPlane
 from tests.peers.process import free_port
 
 ROOT = Path(netweave.__file__).parent.parent
-RELAXED = {"NETWEAVE_EMBEDDED": "1", "ALLOW_PLAIN_HTTP": "1", "DOCS_PUBLIC": "1", "LOG_LEVEL": "WARNING"}
+RELAXED = {
+    "NETWEAVE_EMBEDDED": "1",
+    "ALLOW_PLAIN_HTTP": "1",
+    "REQUIRE_CLIENT_CERTIFICATE": "0",
+    "DOCS_PUBLIC": "1",
+    "LOG_LEVEL": "WARNING",
+}
 ENVIRONMENT = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
 MADE = pytest.mark.skipif(not (ROOT / ".venv/bin/python").exists(), reason="scripts/test makes .venv")
 
