@@ -200,9 +200,10 @@ class Gateway:
         end = time.monotonic() + 20
         while time.monotonic() < end:
             port = free_port()
-            with socket.socket() as probe:
+            with socket.socket() as next_, socket.socket() as after:
                 try:
-                    probe.bind(("127.0.0.1", port + 2))
+                    next_.bind(("127.0.0.1", port + 1))
+                    after.bind(("127.0.0.1", port + 2))
                 except OSError:
                     continue
             return port

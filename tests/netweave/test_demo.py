@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -42,7 +43,7 @@ def port() -> int:
     while True:
         port = free_port()
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port + 2)):
+            if all(probe.connect_ex(("127.0.0.1", port + above)) for above in (1, 2)):
                 return port
 
 
@@ -103,6 +104,15 @@ def get(url: str, token: str = "") -> Any:
         return answer.read() if url.endswith("/") else json.load(answer)
 
 
+def shown(tls: dict[str, Any], name: str) -> Any:
+    """The pools that somebody's certificate is shown."""
+    context = ssl.create_default_context(cafile=tls["ca"])
+    context.load_cert_chain(tls["clients"][name]["cert"], tls["clients"][name]["key"])
+    url = f"{tls['base_url']}/o2ims/v1/resourcePools"
+    with urllib.request.urlopen(url, context=context, timeout=10) as answer:
+        return json.load(answer)
+
+
 def names(items: dict[str, Any]) -> set[str]:
     return {item["name"] for item in items["items"]}
 
@@ -123,6 +133,8 @@ def test_it_serves_keeps_what_it_made_and_leaves_nothing_running(state: Path, po
         assert pools["alice"] == pools["bob"]
         assert pools["alice"] != pools["charlie"]
         assert pools["alice"] | pools["charlie"] <= pools["root"]
+        by_certificate = {name: names(shown(told["tls"], name)) for name in told["tls"]["clients"]}
+        assert by_certificate == pools
         for page in ("docs/", "admin/login/"):
             assert get(f"{url}/{page}")
         said = "\n".join(first.said)
@@ -163,7 +175,7 @@ def test_the_admin_password_it_prints_opens_the_admin_site(state: Path, port: in
 
 
 def test_a_busy_port_is_refused_before_anything_is_made(state: Path, port: int) -> None:
-    for busy in (port, port + 2):
+    for busy in (port, port + 1, port + 2):
         with socket.socket() as stranger:
             stranger.bind(("127.0.0.1", busy))
             stranger.listen()
@@ -240,9 +252,9 @@ def test_the_clusters_of_a_kubeconfig_are_served_to_acme(
 
 def test_two_demos_do_not_share_a_state(state: Path, port: int) -> None:
     with demo(manage("--port", port, "--state", state)) as running:
-        said = refused(manage("--port", port + 1, "--state", state))
+        said = refused(manage("--port", port + 3, "--state", state))
         assert "is in use by another demo" in said
-        assert "in use" in refused(manage("--port", port + 1, "--state", state, "--reset"))
+        assert "in use" in refused(manage("--port", port + 3, "--state", state, "--reset"))
         assert get(f"http://127.0.0.1:{port}/readyz")["status"] == "ready"
         running.end()
 

@@ -34,10 +34,10 @@ class Command(BaseCommand):
         """The fingerprint of a certificate that has a row now, also if it was never used."""
         try:
             found = certificates.read(path.read_bytes())
-            named = certificates.Grammar.of_settings().named(found)
+            if not Certificate.objects.filter(fingerprint=fingerprint(found)).exists():
+                named = certificates.Grammar.of_settings().named(found)
+                for user in User.objects.filter(username=named.username, tenant=named.tenant):
+                    Certificate.note(found, user)
         except certificates.Unmapped as error:
             raise CommandError(f"{path}: {error}", returncode=2) from error
-        user = User.objects.filter(username=named.username, tenant=named.tenant).first()
-        if user is not None:
-            Certificate.note(found, user)
         return fingerprint(found)
