@@ -143,8 +143,8 @@ class Batch:
 
     `full`: `objects` is a complete and healthy list of everything; what is not in it is gone. `reason` says
     why it was listed (`start`, `expired`, `broken`, `silent`). Where the adapter is `ordered` and the list's
-    `checkpoint` is a number, that is the version as of which the list is. Otherwise `objects` and `gone` are what
-    changed. `skipped` counts objects that could not be
+    `checkpoint` is a number, that is the version as of which the list is. Otherwise `objects` and `gone`
+    are what changed. `skipped` counts objects that could not be
     mapped; `unmapped` are the native ids of those that are there all the same, as far as they are known. An
     empty batch says that there is nothing new up to its `checkpoint`; without one, only that the backend
     answered just now (a list may be under way). One comes at least every 5 s.
