@@ -174,8 +174,10 @@ class Section:
 
 def read(text: str, path: Path | str) -> Section:
     """The file as one section. Raises `ConfigurationError` for what is no YAML, or more YAML than is good."""
+    loader: _Loader | None = None
     try:
-        root = _Loader(text).get_single_node()
+        loader = _Loader(text)
+        root = loader.get_single_node()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
@@ -184,7 +186,8 @@ def read(text: str, path: Path | str) -> Section:
         line = len((text[: error.position] + ".").splitlines())
         raise ConfigurationError(path, line, f"is no YAML: it has {shown(text[error.position])}") from error
     except (yaml.YAMLError, ValueError) as error:  # ValueError: an escape or a version out of range
-        raise ConfigurationError(path, 0, f"is no YAML: {error}") from error
+        line = int(loader.line) + 1 if loader else 0  # how far it has read
+        raise ConfigurationError(path, line, f"is no YAML: {error}") from error
     if root is None:
         raise ConfigurationError(path, 1, "is empty")
     _check(root, path)

@@ -583,6 +583,7 @@ def test_a_key_made_for_a_shared_id_is_nobodys_own_id() -> None:
         (r'"\ud800"', "a character that is none"),
         (r'"\0"', "a character that is none"),
         (r'{"\ud800": 1}', "a character that is none"),
+        (r'"\U00110000"', "chr() arg not in range"),
         ("a\x00b", r"it has '\x00'"),
         ("a\x1bb", r"it has '\x1b'"),
         ("\ud800", r"it has '\ud800'"),
@@ -632,7 +633,8 @@ def loads_or_says_where(text: str) -> None:
         assert isinstance(parse(text), Configuration)
     except ConfigurationError as error:
         assert error.detail
-        assert 0 <= error.line <= len((text + ".").splitlines())
+        assert 1 <= error.line <= len((text + ".").splitlines())
+        assert "\n" not in error.detail
         str(error).encode()
 
 
@@ -684,6 +686,12 @@ NASTY = [
 @deterministic
 @given(st.text(alphabet=st.sampled_from("adptersnm:ky- \n[]{}\"'&*!|>%@`#,1\t\x00é"), max_size=200))
 def test_any_text_either_loads_or_is_refused(text: str) -> None:
+    loads_or_says_where(text)
+
+
+@deterministic
+@given(st.text(max_size=200))
+def test_any_characters_at_all_either_load_or_are_refused(text: str) -> None:
     loads_or_says_where(text)
 
 

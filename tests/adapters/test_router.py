@@ -357,6 +357,26 @@ def test_the_order_of_adapters_and_of_rules_with_distinct_priorities_is_nothing(
     assert taker(straight, wanted) == taker(shuffled, wanted)
 
 
+@deterministic
+@given(configurations(), writes, st.data())
+def test_among_equals_only_their_order_counts(
+    configuration: Configuration, wanted: Wanted, data: st.DataObject
+) -> None:
+    """Rules of several priorities may be shuffled into each other, as long as equals keep their order; of
+    equals that are shuffled, the first that fits and is open decides."""
+    listed = configuration.routing.ims
+    places = data.draw(st.permutations(range(len(listed))))
+    by_priority = {rule.priority: iter([r for r in listed if r.priority == rule.priority]) for rule in listed}
+    riffled = [next(by_priority[listed[place].priority]) for place in places]
+    assert taker(with_rules(configuration, *riffled), wanted) == taker(configuration, wanted)
+    shuffled = with_rules(configuration, *(listed[place] for place in places))
+    before, after = deciding(configuration, wanted), deciding(shuffled, wanted)
+    assert (before is None) == (after is None)
+    if before is not None and after is not None:
+        assert before.priority == after.priority
+        assert taker(shuffled, wanted) == route(with_rules(configuration, after), wanted)
+
+
 @st.composite
 def decided(draw: st.DrawFn) -> tuple[Configuration, Wanted, Rule]:
     """A configuration, a write, and the rule of it that decides."""

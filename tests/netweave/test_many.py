@@ -3,6 +3,9 @@
 import time
 from typing import Any
 
+from adapters.base import Options
+from adapters.ims import memory
+from adapters.types import ResourcePool
 from tests.adapters.kubernetes_objects import node
 from tests.gateway import Gateway
 from tests.peers.kubernetes import ControlPlane
@@ -22,10 +25,16 @@ def ids(gateway: Gateway, path: str = RESOURCES, who: str = "root") -> set[str]:
     return {item.get("resourceId") or item["resourcePoolId"] for item in answer.body["items"]}
 
 
-def deletions(gateway: Gateway) -> int:
+def told(gateway: Gateway) -> list[str]:
+    """The types of all changes there ever were, in order."""
     with gateway.database() as rows:
-        found = rows.execute("SELECT count(*) FROM o2ims_change WHERE type = 'DELETE'").fetchone()
-    return int(found[0]) if found else -1
+        return [type_ for (type_,) in rows.execute("SELECT type FROM o2ims_change ORDER BY id")]
+
+
+def listed(gateway: Gateway, name: str) -> None:
+    """Waits until a worker has listed it since the configuration changed."""
+    metric = f'netweave_source_up{{source="{name}"}}'
+    gateway.until(lambda: gateway.metric(metric, port=gateway.ops_port) == 1, what=f"{name} listed")
 
 
 def test_three_backends_are_one_list_in_which_each_machine_is_once(
@@ -62,19 +71,43 @@ def test_a_source_comes_changes_its_name_goes_and_comes_back(gateway: Gateway) -
 
     gateway.configure(one, two)
     gateway.until(lambda: len(ids(gateway)) == 2 * len(first), what="the second source")
-    both = ids(gateway)
+    both, before = ids(gateway), told(gateway)
+    of_two = next(iter(both - first))
 
     gateway.configure(one, mock(gateway, "renamed", 12, id="two", assets="two"))
-    gateway.until(lambda: "renamed" in gateway.manage("check_backends"), what="the new name")
-    time.sleep(3)
+    listed(gateway, "renamed")
+    assert gateway.metric('netweave_source_up{source="two"}', port=gateway.ops_port) is None
     assert ids(gateway) == both, "a rename keeps the id, and so the objects"
 
     for without in ([one], [one, {**two, "enabled": False}]):
         gateway.configure(*without)
         gateway.until(lambda: ids(gateway) == first, what="it out")
+        assert gateway.get("root", f"/o2ims/v1/resources/{of_two}").status == 404
         gateway.configure(one, two)
         gateway.until(lambda: ids(gateway) == both, what="it back")
-    assert deletions(gateway) == 0
+        listed(gateway, "two")
+    assert told(gateway) == before, "to come and go is no change of what a source has"
+
+
+def test_what_happened_to_a_source_while_it_was_out_is_told_when_it_is_back(gateway: Gateway) -> None:
+    one, two = mock(gateway, "one", 12), mock(gateway, "two", 12)
+    gateway.configure(one, two)
+    gateway.start(gateway.web, gateway.worker)
+    before, all_ = told(gateway), ids(gateway)
+    gateway.configure(one)
+    gateway.until(lambda: len(ids(gateway)) < len(all_), what="it out")
+    hands = memory.Adapter(Options(name="two", key="two", config=two["config"]))
+    hands.delete_resource("node-mock-001", tenant="acme")
+    hands.create_pool("late", ResourcePool(native_id="", name="late", tenant="acme"))
+    hands.close()
+    (gateway.den.path / "gateway.yaml").write_text("adapters: [")
+    gateway.until(lambda: "configuration_refused" in gateway.web.log.read_text(), what="the refusal")
+    gateway.configure(one, two)
+    gateway.until(lambda: len(told(gateway)) > len(before), what="the news")
+    gateway.until(lambda: len(ids(gateway)) == len(all_) - 1, what="it back")
+    listed(gateway, "two")
+    assert sorted(told(gateway)[len(before) :]) == ["CREATE", "DELETE"]
+    assert ids(gateway) < all_
 
 
 def test_a_bad_configuration_is_refused_and_the_one_before_stays(gateway: Gateway) -> None:
@@ -103,7 +136,7 @@ def test_the_standby_takes_over_and_gives_back(gateway: Gateway) -> None:
     assert "proxy-status" not in gateway.get("root", RESOURCES).headers
     gateway.configure(primary, standby, aggregation=[group])
     gateway.until(lambda: ids(gateway) == first, what="the primary again")
-    assert deletions(gateway) == 0
+    assert "DELETE" not in told(gateway)
 
 
 def test_a_write_follows_rules_that_change_while_it_runs(gateway: Gateway) -> None:

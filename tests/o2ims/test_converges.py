@@ -48,9 +48,10 @@ from tests.shaky import here
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 
-NAMES = st.sampled_from(["p-1", "p-2", "p-3"])
-#: What becomes of a client's write: (before the backend has done it, after).
-FATES = ("fine", "refused", "unheard, not done", "unheard, done", "dies before", "dies after", "stalls")
+#: Few, so that what is made, ended and made again meets itself.
+NAMES = st.sampled_from(["p-1", "p-1", "p-2"])
+#: What becomes of a client's write.
+FATES = ("fine", "stalls", "dies after", "unheard, done", "refused", "unheard, not done", "dies before")
 FAULTS = [Unreachable("x", "reset"), TimedOut("x", "silent"), Unauthorized("x", "who?"), Busy("x", "later")]
 
 
