@@ -10,10 +10,16 @@ class Changed(Exception):
     """The object is not what the caller thinks it is (`If-Match`)."""
 
 
-def must_match(request: HttpRequest, content: bytes) -> None:
-    """Raises `Changed` if `If-Match` is there and does not name `content`. Tags are weak and compared as
-    such: two answers of one tag are the same bytes."""
+class Unconditional(Exception):
+    """The caller has to say what state the object is in (RFC 6585 3), and did not."""
+
+
+def must_match(request: HttpRequest, content: bytes, *, needed: bool = False) -> None:
+    """Raises `Changed` if `If-Match` is there and does not name `content`, and `Unconditional` if it is not
+    there and `needed`. Tags are weak and compared as such: two answers of one tag are the same bytes."""
     wanted = request.headers.get("If-Match")
+    if wanted is None and needed:
+        raise Unconditional
     if wanted is not None and not _matches(wanted, etag(content)):
         raise Changed
 
@@ -23,9 +29,12 @@ def etag(content: bytes) -> str:
     return f'W/"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
 
 
-def answer(request: HttpRequest, content: bytes, headers: dict[str, str]) -> HttpResponse:
-    """200 with `content` as JSON, or 304 if `If-None-Match` names it; both with `headers` and its ETag."""
-    tag = etag(content)
+def answer(
+    request: HttpRequest, content: bytes, headers: dict[str, str], *, tagged: bytes | None = None
+) -> HttpResponse:
+    """200 with `content` as JSON, or 304 if `If-None-Match` names it; both with `headers` and its ETag, which
+    is made of `tagged` where some of the content changes by itself."""
+    tag = etag(content if tagged is None else tagged)
     headers = {**headers, "ETag": tag}
     if _matches(request.headers.get("If-None-Match", ""), tag):
         response = HttpResponse(status=304, headers=headers)

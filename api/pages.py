@@ -10,7 +10,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode
@@ -72,9 +71,9 @@ def requested(request: HttpRequest, binding: str, default: int) -> PageRequest:
 
 
 def next_link(request: HttpRequest, page: PageRequest, last: str, binding: str) -> str:
-    """The value of `Link` to what follows the object `last`."""
+    """The value of `Link` to what follows the object whose id is `last`."""
     query = urlencode(dict(page.query), doseq=True)
-    marker = _close(uuid.UUID(last), query, binding, request.path)
+    marker = _close(last, query, binding, request.path)
     return f'<{root(request)}{escape_uri_path(request.path)}?{MARKER}={marker}>; rel="next"'
 
 
@@ -99,8 +98,8 @@ def _seal(payload: bytes, binding: str, path: str) -> bytes:
     return hashlib.blake2b(message, key=key, digest_size=_SEAL).digest()
 
 
-def _close(last: uuid.UUID, query: str, binding: str, path: str) -> str:
-    payload = last.bytes + query.encode()
+def _close(last: str, query: str, binding: str, path: str) -> str:
+    payload = f"{last}\0{query}".encode()
     return base64.urlsafe_b64encode(_seal(payload, binding, path) + payload).decode().rstrip("=")
 
 
@@ -110,9 +109,10 @@ def _open(marker: str, binding: str, path: str) -> tuple[str, dict[str, list[str
     except (binascii.Error, ValueError) as error:
         raise PageError(MARKER, "is not a marker of this list") from error
     seal, payload = raw[:_SEAL], raw[_SEAL:]
-    if len(payload) < 16 or not hmac.compare_digest(seal, _seal(payload, binding, path)):
+    if not hmac.compare_digest(seal, _seal(payload, binding, path)):
         raise PageError(MARKER, "is not a marker of this list")
+    last, _, carried = payload.decode().partition("\0")
     query: dict[str, list[str]] = {}
-    for name, value in parse_qsl(payload[16:].decode(), keep_blank_values=True):
+    for name, value in parse_qsl(carried, keep_blank_values=True):
         query.setdefault(name, []).append(value)
-    return str(uuid.UUID(bytes=payload[:16])), query
+    return last, query

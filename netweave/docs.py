@@ -7,7 +7,9 @@ from django.urls import reverse
 from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.exceptions import PermissionDenied
 
-from o2ims import openapi
+from api import openapi
+from o2ims import openapi as o2ims
+from tenancy import openapi as administration
 
 
 class Swagger(SpectacularSwaggerSplitView):
@@ -25,10 +27,11 @@ class Swagger(SpectacularSwaggerSplitView):
 def complete(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:  # noqa: ARG001, FBT001
     """Adds the components that operations refer to (a postprocessing hook of drf-spectacular)."""
     components = result.setdefault("components", {})
-    for name, content in openapi.components().items():
-        components.setdefault(name, {}).update(content)
+    for root in (openapi, o2ims, administration):
+        for name, content in root.components().items():
+            components.setdefault(name, {}).update(content)
     result["paths"] = {
-        openapi.named(path): item for path, item in result["paths"].items() if openapi.documented(path)
+        openapi.named(path): item for path, item in result["paths"].items() if o2ims.documented(path)
     }
-    result["tags"] = openapi.TAGS
+    result["tags"] = [*o2ims.TAGS, *administration.TAGS]
     return result

@@ -12,21 +12,24 @@ from rest_framework.exceptions import APIException, MethodNotAllowed
 
 from adapters import errors
 from adapters.router import NoRoute
-from api.conditional import Changed
+from api.bodies import Absent, Malformed
+from api.conditional import Changed, Unconditional
 from api.pages import PageError
 from api.problems import problem
 from o2ims import freshness
-from o2ims.drafts import Malformed
 from o2ims.freshness import StaleSources
 from o2ims.inventory import NotReady, NotThere
 from o2ims.operations import UNHEARD, KeyReused, NotFollowed, UnderWay
 from o2ims.query import QueryError
 from o2ims.record import Fenced
 from o2ims.writes import Occupied
+from tenancy.directory import NotListed
+from tenancy.refusals import BuiltInRole, NotHeld, Refused, Unfit
 
 log = structlog.get_logger()
 
 _SAFE = frozenset({"GET", "HEAD"})
+_KEYS = {"role": "roleId", "user": "userId", "tenant": "tenantId"}  # fields of models, on the wire
 
 _BACKEND: tuple[tuple[type[errors.BackendError], int, str], ...] = (  # the first that fits
     (errors.TimedOut, 504, "The backend {source} did not answer in time."),
@@ -126,11 +129,16 @@ def _stale(request: HttpRequest, exc: StaleSources) -> HttpResponse:
 
 def _malformed(request: HttpRequest, exc: Malformed) -> HttpResponse:
     faults = [{"pointer": fault.pointer, "detail": fault.detail} for fault in exc.faults]
-    return problem(request, 400, f"The body cannot be used: {exc}.", errors=faults)
+    status = 422 if isinstance(exc, Absent) else 400
+    return problem(request, status, f"The body cannot be used: {exc}.", errors=faults)
 
 
 def _changed(request: HttpRequest, exc: Changed) -> HttpResponse:
     return problem(request, 412, "It is not what If-Match names any more: read it again.")
+
+
+def _unconditional(request: HttpRequest, exc: Exception) -> HttpResponse:
+    return problem(request, 428, "Say with If-Match which state of it is meant: the ETag it was read with.")
 
 
 def _occupied(request: HttpRequest, exc: Occupied) -> HttpResponse:
@@ -173,12 +181,29 @@ def _backend(request: HttpRequest, exc: errors.BackendError) -> HttpResponse:
     )
 
 
+def _unfit(request: HttpRequest, exc: Unfit) -> HttpResponse:
+    fault = {"pointer": f"/{_KEYS.get(exc.field, exc.field)}", "detail": exc.detail}
+    return problem(request, 422, f"The body cannot be used: {exc}.", errors=[fault])
+
+
+def _may_not(request: HttpRequest, exc: Refused) -> HttpResponse:
+    return problem(request, 403, str(exc))
+
+
+def _refused(request: HttpRequest, exc: Refused) -> HttpResponse:
+    return problem(request, 409, str(exc))
+
+
 _HANDLERS: tuple[tuple[Any, Any], ...] = (
     (APIException, _api),
     ((QueryError, PageError), _parameter),
-    ((NotThere, Http404), _not_there),
+    ((NotThere, NotListed, Http404), _not_there),
+    (Unfit, _unfit),
+    ((NotHeld, BuiltInRole), _may_not),
+    (Refused, _refused),
     (Malformed, _malformed),
     (Changed, _changed),
+    (Unconditional, _unconditional),
     (Occupied, _occupied),
     (NoRoute, _no_route),
     (KeyReused, _key_reused),

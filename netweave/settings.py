@@ -28,7 +28,7 @@ TLS_CRL = env.text("TLS_CRL", "")
 # Of proxies that end TLS before us: their word on certificates and addresses is taken.
 TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 REQUIRE_CLIENT_CERTIFICATE = env.flag("REQUIRE_CLIENT_CERTIFICATE", default=True)
-CERTIFICATE_CN_SUFFIX = env.text("CERTIFICATE_CN_SUFFIX", "o2ims.example.com")
+CERTIFICATE_CN_SUFFIX = env.text("CERTIFICATE_CN_SUFFIX", "o2ims.example.com").strip(".")
 CERTIFICATE_TRUST_DOMAIN = env.text("CERTIFICATE_TRUST_DOMAIN", "")
 TLS_MINIMUM = env.choice("TLS_MINIMUM", ("1.3", "1.2"))
 

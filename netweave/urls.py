@@ -1,5 +1,5 @@
-"""What netweave offers. Every O2 root is spelled out here; docs/api-mapping.md says what each object
-becomes."""
+"""What netweave offers. Every root is spelled out here; docs/api-mapping.md says what each object of the O2
+roots becomes, docs/admin-api.md what is administered."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularJSONAPIView
 
 from netweave import problems
 from netweave.docs import Swagger
+from netweave.removal import RemovableTenants
 from o2ims.representations.gateway_v1 import GATEWAY_V1
 from o2ims.representations.inventory_v1 import INVENTORY_V1
 from o2ims.representations.representation import Representation
@@ -18,10 +19,16 @@ from o2ims.views.resource_pools import ResourcePools
 from o2ims.views.resource_types import ResourceTypes
 from o2ims.views.resources import Resources
 from o2ims.views.versions import ApiVersions
+from tenancy.views.bindings import Bindings
+from tenancy.views.me import Me
+from tenancy.views.roles import Roles
+from tenancy.views.tokens import Tokens
+from tenancy.views.users import Users
 
 LIST: dict[str, Any] = {"get": "list"}
 ITEM: dict[str, Any] = {"get": "retrieve"}
 CREATE, UPDATE, DELETE = {"post": "create"}, {"put": "update"}, {"delete": "destroy"}
+PATCH = {"patch": "partial_update"}
 
 # The document and the field disagree about capitals and hyphens: every spelling is answered, the first is
 # documented.
@@ -62,11 +69,25 @@ inventory: list[URLPattern | URLResolver] = [
     path("v1/resourcePools", ResourcePools.as_view(LIST, flavour=INVENTORY_V1)),
     path("v1/resourcePools/<str:id>", ResourcePools.as_view(ITEM, flavour=INVENTORY_V1)),
 ]
+admin_v1: list[URLPattern] = [
+    path("me", Me.as_view(ITEM)),
+    path("tenants", RemovableTenants.as_view(LIST | CREATE)),
+    path("tenants/<str:id>", RemovableTenants.as_view(ITEM | UPDATE | PATCH | DELETE)),
+    path("tenants/<str:tenant>/users", Users.as_view(LIST | CREATE)),
+    path("tenants/<str:tenant>/users/<str:id>", Users.as_view(ITEM | UPDATE | PATCH | DELETE)),
+    path("roles", Roles.as_view(LIST | CREATE)),
+    path("roles/<str:id>", Roles.as_view(ITEM | UPDATE | PATCH | DELETE)),
+    path("bindings", Bindings.as_view(LIST | CREATE)),
+    path("bindings/<str:id>", Bindings.as_view(ITEM | UPDATE | PATCH | DELETE)),
+    path("tokens", Tokens.as_view(LIST | CREATE)),
+    path("tokens/<str:id>", Tokens.as_view(ITEM | DELETE)),
+]
 urlpatterns = [
     path("o2ims/v1/", include(gateway_v1)),
     *(path(f"{root}/", include(inventory)) for root in INVENTORY_ROOTS),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs/", Swagger.as_view(url_name="openapi"), name="docs"),
+    path("admin/v1/", include(admin_v1)),
     re_path(r"^admin/v1(?:/|\Z)", problems.not_found),  # the admin API's root is never the admin site's
     path("admin/", admin.site.urls),
 ]

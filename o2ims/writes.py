@@ -19,7 +19,8 @@ from adapters.base import ImsAdapter
 from adapters.configuration import Backend
 from adapters.router import Wanted, route
 from adapters.types import Batch, Kind, Resource, ResourcePool
-from o2ims.drafts import Fault, Malformed, PoolDraft, ResourceDraft
+from api.bodies import Fault, Malformed
+from o2ims.drafts import PoolDraft, ResourceDraft
 from o2ims.entry import Entry
 from o2ims.gateway import gateway
 from o2ims.inventory import Inventory, NotThere

@@ -1,6 +1,7 @@
 """Tenants, the people in them, what they may do, their tokens, and the log of what was taken from them."""
 
 import hashlib
+import re
 import secrets
 import uuid
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.validators import RegexValidator
 from django.db import connection, models, transaction
@@ -22,9 +24,8 @@ from tenancy.roles import BUILT_IN, CEILING, OWNER
 REVOCATIONS = 0x6E77_7265  # the advisory lock of the revocation log
 TOKEN_PREFIX = "nwt_"  # noqa: S105 - says what the secret is, so that scanners find a leaked one
 
-label = RegexValidator(
-    r"\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z", "Lower-case letters, digits and hyphens, 1 to 63 of them."
-)
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+label = RegexValidator(rf"\A{LABEL}\Z", "Lower-case letters, digits and hyphens, 1 to 63 of them.")
 
 
 class Revocation(models.Model):
@@ -90,6 +91,7 @@ class Tenant(Revocable):
     description = models.TextField(blank=True)
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
     contact_email = models.EmailField(blank=True)
+    metadata = models.JSONField(default=dict, db_default={}, blank=True, help_text="Whatever is to be kept.")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -165,7 +167,7 @@ class Role(Revocable):
     def _must_be_a_tenants(self) -> None:
         stored = Role.objects.filter(pk=self.pk).first()
         if self.tenant_id is None or (stored and stored.tenant_id is None):
-            raise BuiltInRole(self.name)
+            raise BuiltInRole(stored.name if stored else self.name)
         if stored and stored.tenant_id != self.tenant_id:
             raise Unfit("tenant", "cannot be changed")
 
@@ -229,6 +231,14 @@ class User(Revocable, AbstractUser):
     def rights(self) -> Rights:
         """What this user holds, as it was when first asked: a row in hand lives for one request."""
         return rights_at(self.grants(), timezone.now())
+
+    @property
+    def common_name(self) -> str | None:
+        """The CN of a certificate for this user, `alice.acme.<suffix>`; None where the login name cannot be
+        written so."""
+        name, _, tenant = self.username.partition("@")
+        fits = tenant == self.tenant_id and re.fullmatch(LABEL, name)
+        return f"{name}.{tenant}.{settings.CERTIFICATE_CN_SUFFIX}" if fits else None
 
     @property
     def runs_the_platform(self) -> bool:

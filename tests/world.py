@@ -54,6 +54,13 @@ def people() -> Cast:
     return cast
 
 
+def custom(tenant: str, name: str, *permissions: str) -> Role:
+    """A tenant's own role."""
+    role = Role(tenant_id=tenant, name=name, permissions=list(permissions))
+    role.save()
+    return role
+
+
 @dataclass
 class Recorded:
     """One source in the database, and the hand that writes it."""

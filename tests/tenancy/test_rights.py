@@ -7,8 +7,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from adapters.ims.memory import Adapter
-from tenancy.models import Role
-from tests.world import Cast, World, small
+from tests.world import Cast, World, custom, small
 
 Call = Callable[..., Any]
 POOLS = "/o2ims/v1/resourcePools"
@@ -21,12 +20,6 @@ READS = [
     "/o2ims-infrastructureInventory/v1/resourcePools",
     "/o2ims-infrastructureInventory/api_versions",
 ]
-
-
-def custom(tenant: str, name: str, *permissions: str) -> Role:
-    role = Role(tenant_id=tenant, name=name, permissions=list(permissions))
-    role.save()
-    return role
 
 
 def names(answer: Any) -> set[str]:

@@ -12,13 +12,9 @@ from tenancy.models import Binding, Revocation, Role, Tenant, User
 from tenancy.permissions import Action, Resource, Rights, Scope
 from tenancy.refusals import BuiltInRole, InUse, LastOwner, Taken, Unfit
 from tenancy.roles import BUILT_IN
-from tests.world import Cast, people
+from tests.world import Cast, custom, people
 
-
-def custom(tenant: str = "acme", name: str = "Night shift", *permissions: str) -> Role:
-    role = Role(tenant_id=tenant, name=name, permissions=list(permissions or ["ResourcePool:read:tenant"]))
-    role.save()
-    return role
+POOLS = "ResourcePool:read:tenant"
 
 
 def binding(cast: Cast, name: str) -> Binding:
@@ -74,14 +70,14 @@ def test_a_tenants_role_holds_no_permission_of_the_platform(cast: Cast, permissi
 @pytest.mark.parametrize("name", ["Owner", "owner", "PLATFORMADMIN"])
 def test_a_tenants_role_is_not_called_like_a_built_in_one(cast: Cast, name: str) -> None:
     with pytest.raises(Unfit, match="built-in"):
-        custom("acme", name)
+        custom("acme", name, POOLS)
 
 
 def test_a_role_has_one_name_in_a_tenant_stays_in_it_and_goes_when_nobody_has_it(cast: Cast) -> None:
-    role = custom()
-    custom("globex")
+    role = custom("acme", "Night shift", POOLS)
+    custom("globex", "Night shift", POOLS)
     with pytest.raises(Taken):
-        custom()
+        custom("acme", "Night shift", POOLS)
     role.tenant_id = "globex"
     with pytest.raises(Unfit, match="tenant"):
         role.save()
@@ -95,7 +91,7 @@ def test_a_role_has_one_name_in_a_tenant_stays_in_it_and_goes_when_nobody_has_it
 
 
 def test_every_role_is_for_its_own_kind_of_people(cast: Cast) -> None:
-    role = custom("globex")
+    role = custom("globex", "Night shift", POOLS)
     for name, unfit in (
         ("alice", [Role.built_in("Auditor"), Role.built_in("PlatformAdmin"), role]),
         ("root", [Role.built_in("Owner"), Role.built_in("Viewer"), role]),
@@ -186,7 +182,7 @@ def test_of_two_owners_who_remove_each_other_at_once_one_stays() -> None:
 
 
 def test_every_change_is_noted_in_the_revocation_log(cast: Cast) -> None:
-    role = custom()
+    role = custom("acme", "Night shift", POOLS)
     held = Binding(user=cast.users["bob"], role=role)
     for row, change in (
         (held, held.save), (role, role.save), (held, held.delete), (role, role.delete),

@@ -12,7 +12,7 @@ from tenancy.grants import ALL, grant
 
 class Migration(migrations.Migration):
 
-    dependencies = [("tenancy", "0002_roles")]
+    dependencies = [("tenancy", "0003_metadata")]
 
     operations = [
         migrations.CreateModel(

@@ -1,0 +1,61 @@
+"""Removing a tenant, which needs several layers: of its people and roles, and of what it has on backends.
+
+A tenant that still has objects stays: they would be nobody's.
+"""
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from o2ims.models import Item, Operation
+from o2ims.views.asked import flag
+from tenancy.directory import one_of
+from tenancy.models import Binding, Role, Tenant, Token, User, one_at_a_time
+from tenancy.refusals import InUse
+from tenancy.views import answers
+from tenancy.views.tenants import Tenants
+
+
+class RemovableTenants(Tenants):
+    """Tenants, which can be removed here."""
+
+    def destroy(self, request: Request, id: str, **_path: str) -> HttpResponse:  # noqa: A002 - the path's name for it
+        """It is suspended, and then gone; with `cascade=true` its people and roles are too."""
+        with one_at_a_time():
+            tenant = one_of(self.rows(request), id)
+            answers.must_match(request, self.noun, self.noun.wire(tenant))
+            begin(tenant, cascade=flag(request._request, "cascade"))
+        finish(tenant)
+        return HttpResponse(status=204)
+
+
+def begin(tenant: Tenant, *, cascade: bool) -> None:
+    """Lets nobody of `tenant` in any more. Raises `InUse`, and changes nothing, where it still has objects,
+    or people or roles and no `cascade`."""
+    _must_have_nothing(tenant)
+    users, roles = tenant.users.count(), tenant.roles.count()
+    if (users or roles) and not cascade:
+        raise InUse(
+            f"The tenant still has {users} users and {roles} roles: with ?cascade=true they go with it."
+        )
+    tenant.status = Tenant.Status.PENDING_DELETION
+    tenant.save()
+
+
+def finish(tenant: Tenant) -> None:
+    """Removes a tenant that is being removed. Raises `InUse` where somebody made something meanwhile: then it
+    stays as it is, and can be removed later."""
+    with one_at_a_time():
+        _must_have_nothing(tenant)
+        Binding.objects.filter(user__tenant=tenant).delete()
+        Token.objects.filter(user__tenant=tenant).delete()
+        User.objects.filter(tenant=tenant).delete()
+        Role.objects.filter(tenant=tenant).delete()
+        tenant.delete()
+
+
+def _must_have_nothing(tenant: Tenant) -> None:
+    count = Item.objects.filter(tenant=tenant.pk, deleted_at__isnull=True).count()
+    if count:
+        raise InUse(f"The tenant still has {count} objects in the inventory: remove them first.")
+    if Operation.objects.filter(tenant=tenant.pk, state=Operation.State.STARTED).exists():
+        raise InUse("A write of the tenant is still under way: try again in a minute.")

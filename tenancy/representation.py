@@ -1,0 +1,150 @@
+"""Tenants, people and roles on the wire of `/admin/v1`: one function and one `Noun` each. No secret is
+written here."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils import timezone
+
+from tenancy.models import Binding, Role, Tenant, Token, User
+from tenancy.permissions import Permission
+from tenancy.principals import Principal
+
+Wire = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noun:
+    """A kind of object: `name` in paths, `component` in the OpenAPI document, `wire` writes one.
+
+    `filters` are the parameters that narrow its lists, and what they compare; `volatile` are keys that change
+    by themselves and so are no part of the ETag.
+    """
+
+    name: str
+    component: str
+    wire: Callable[[Any], Wire]
+    filters: Mapping[str, str] = field(default_factory=dict)
+    volatile: frozenset[str] = frozenset()
+
+
+def _tenant(row: Tenant) -> Wire:
+    return {
+        "tenantId": row.pk,
+        "name": row.name,
+        "description": row.description,
+        "status": row.status,
+        "contactEmail": row.contact_email,
+        "metadata": row.metadata,
+        "createdAt": _at(row.created_at),
+        "updatedAt": _at(row.updated_at),
+    }
+
+
+def _user(row: User) -> Wire:
+    now = timezone.now()
+    used = [at for at in (row.last_login, *(token.last_used_at for token in row.tokens.all())) if at]
+    held = (one.role.name for one in row.bindings.all() if one.expires_at is None or one.expires_at > now)
+    return {
+        "userId": str(row.pk),
+        "tenantId": row.tenant_id,
+        "name": row.username,
+        "commonName": row.common_name,
+        "email": row.email,
+        "roles": sorted(held),
+        "status": "active" if row.is_active else "suspended",
+        "lastSeenAt": _at(max(used, default=None)),
+        "createdAt": _at(row.date_joined),
+        "updatedAt": _at(row.updated_at),
+    }
+
+
+def _role(row: Role) -> Wire:
+    return {
+        "roleId": str(row.pk),
+        "tenantId": row.tenant_id,
+        "name": row.name,
+        "description": row.description,
+        "kind": "custom" if row.tenant_id else "system" if row.system else "tenant",
+        "permissions": permissions(row.grants),
+        "createdAt": _at(row.created_at),
+        "updatedAt": _at(row.updated_at),
+    }
+
+
+def _binding(row: Binding) -> Wire:
+    return {
+        "bindingId": str(row.pk),
+        "tenantId": row.user.tenant_id,
+        "userId": str(row.user_id),
+        "userName": row.user.username,
+        "roleId": str(row.role_id),
+        "roleName": row.role.name,
+        "expiresAt": _at(row.expires_at),
+        "createdAt": _at(row.created_at),
+        "updatedAt": _at(row.updated_at),
+    }
+
+
+def _token(row: Token) -> Wire:
+    return {
+        "tokenId": str(row.pk),
+        "tenantId": row.user.tenant_id,
+        "userId": str(row.user_id),
+        "userName": row.user.username,
+        "name": row.name,
+        "prefix": row.prefix,
+        "createdAt": _at(row.created_at),
+        "expiresAt": _at(row.expires_at),
+        "revokedAt": _at(row.revoked_at),
+        "lastUsedAt": _at(row.last_used_at),
+    }
+
+
+def me(caller: Principal) -> Wire:
+    """Who somebody is and what they may do: `GET /admin/v1/me`."""
+    return {
+        "userId": caller.user_id,
+        "tenantId": caller.tenant,
+        "name": caller.name,
+        "authentication": caller.authentication,
+        "expiresAt": _at(caller.expires_at),
+        "roles": [{"name": one.role, "expiresAt": _at(one.expires_at)} for one in caller.grants],
+        "permissions": permissions(caller.rights.permissions),
+    }
+
+
+def permissions(held: Iterable[Permission]) -> list[Wire]:
+    """Permissions, in the order of their names."""
+    return [{"resource": one.resource, "action": one.action, "scope": one.scope} for one in sorted(held)]
+
+
+def _at(time: datetime | None) -> str | None:
+    return None if time is None else time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+TENANT = Noun(name="tenants", component="Tenant", wire=_tenant, filters={"status": "status"})
+USER = Noun(
+    name="users",
+    component="User",
+    wire=_user,
+    filters={"name": "username"},
+    volatile=frozenset({"lastSeenAt"}),
+)
+ROLE = Noun(name="roles", component="Role", wire=_role, filters={"tenantId": "tenant_id", "name": "name"})
+BINDING = Noun(
+    name="bindings",
+    component="Binding",
+    wire=_binding,
+    filters={"tenantId": "user__tenant_id", "userId": "user_id", "roleId": "role_id"},
+)
+TOKEN = Noun(
+    name="tokens",
+    component="Token",
+    wire=_token,
+    filters={"tenantId": "user__tenant_id", "userId": "user_id"},
+    volatile=frozenset({"lastUsedAt"}),
+)
+NOUNS = (TENANT, USER, ROLE, BINDING, TOKEN)

@@ -1,0 +1,294 @@
+"""The bodies of the admin API in the OpenAPI document: what is answered, and what may be sent."""
+
+from typing import Any
+
+from tenancy import drafts
+from tenancy.permissions import Action, Resource, Scope
+from tenancy.roles import BUILT_IN
+
+_ACME = "acme"
+_ALICE = "0b3f2b52-6c31-4b0e-9a52-0f4a4f9f3d11"
+_TIMES = {"createdAt": "2026-11-26T09:30:00Z", "updatedAt": "2026-11-26T09:30:00Z"}
+
+
+def _text(most: int, least: int = 0) -> dict[str, Any]:
+    return {"type": "string", "minLength": least, "maxLength": most}
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {**schema, "type": [schema["type"], "null"]}
+
+
+_STRING: dict[str, Any] = {"type": "string"}
+_ID: dict[str, Any] = {"type": "string", "format": "uuid"}
+_TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
+_LABEL = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"}
+_LOGIN = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?@[a-z0-9-]{1,63}$"}
+_NAME, _TEXT = _text(drafts.NAME_MOST, 1), _text(drafts.TEXT_MOST)
+_EMAIL = {"type": "string", "maxLength": drafts.EMAIL_MOST, "description": "An e-mail address, or nothing."}
+_METADATA = {"type": "object", "additionalProperties": True, "description": "Whatever is to be kept: 16 KiB."}
+_STATUS = {"type": "string", "enum": ["active", "suspended"]}
+_PERMISSIONS = {
+    "type": "array",
+    "maxItems": drafts.PERMISSIONS_MOST,
+    "items": {
+        "type": "object",
+        "required": ["resource", "action", "scope"],
+        "properties": {
+            "resource": {"type": "string", "enum": list(Resource)},
+            "action": {"type": "string", "enum": list(Action)},
+            "scope": {"type": "string", "enum": list(Scope)},
+        },
+        "additionalProperties": False,
+    },
+}
+_POOLS = [{"resource": "ResourcePool", "action": "manage", "scope": "tenant"}]
+
+
+def _answered(text: str, example: dict[str, Any], **properties: dict[str, Any]) -> dict[str, Any]:
+    """Every key is always there, and no other."""
+    assert example.keys() == properties.keys()
+    return {
+        "type": "object",
+        "description": text,
+        "required": list(properties),
+        "properties": properties,
+        "additionalProperties": False,
+        "examples": [example],
+    }
+
+
+def _sent(text: str, required: list[str], example: dict[str, Any], **properties: Any) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "description": text,
+        "required": required,
+        "properties": properties,
+        "additionalProperties": False,
+        "examples": [example],
+    }
+
+
+def _replaced(
+    one: dict[str, Any], text: str, required: list[str], writable: tuple[str, ...]
+) -> dict[str, Any]:
+    """PUT: what was read can be sent back, the other keys as they are."""
+    (shown,) = one["examples"]
+    found = _sent(text, required, {key: shown[key] for key in writable}, **one["properties"])
+    return {**found, "additionalProperties": False}
+
+
+_TENANT = _answered(
+    "A tenant: an organisation that sees only its own.",
+    {
+        "tenantId": _ACME,
+        "name": "Acme Mobile",
+        "description": "",
+        "status": "active",
+        "contactEmail": "noc@acme.example",
+        "metadata": {"contract": "C-17"},
+        **_TIMES,
+    },
+    tenantId=_LABEL,
+    name=_NAME,
+    description=_TEXT,
+    status={"type": "string", "enum": ["active", "suspended", "pendingDeletion"]},
+    contactEmail=_EMAIL,
+    metadata=_METADATA,
+    createdAt=_TIME,
+    updatedAt=_TIME,
+)
+_USER = _answered(
+    "Somebody who may call the API. `commonName` is that of the user's certificate.",
+    {
+        "userId": _ALICE,
+        "tenantId": _ACME,
+        "name": "alice@acme",
+        "commonName": "alice.acme.o2ims.example.com",
+        "email": "alice@acme.example",
+        "roles": ["Owner"],
+        "status": "active",
+        "lastSeenAt": None,
+        **_TIMES,
+    },
+    userId=_ID,
+    tenantId=_STRING,
+    name=_STRING,
+    commonName=_or_null(_STRING),
+    email=_EMAIL,
+    roles={"type": "array", "items": _STRING},
+    status=_STATUS,
+    lastSeenAt=_or_null(_TIME),
+    createdAt=_TIME,
+    updatedAt=_TIME,
+)
+_ROLE = _answered(
+    "A role. `kind`: `system` (for the platform's people) and `tenant` are built in; `custom`: a tenant's.",
+    {
+        "roleId": "7c9a1f0e-52b6-4a0f-8b1d-3a1c5a9b7e22",
+        "tenantId": _ACME,
+        "name": "Pool keeper",
+        "description": "Makes and removes pools",
+        "kind": "custom",
+        "permissions": _POOLS,
+        **_TIMES,
+    },
+    roleId=_ID,
+    tenantId=_or_null(_STRING),
+    name=_text(drafts.ROLE_NAME_MOST, 1),
+    description=_TEXT,
+    kind={"type": "string", "enum": ["system", "tenant", "custom"]},
+    permissions=_PERMISSIONS,
+    createdAt=_TIME,
+    updatedAt=_TIME,
+)
+_BINDING = _answered(
+    "That a user has a role, for good or until `expiresAt`.",
+    {
+        "bindingId": "f2a6c9d4-1f0b-4a3c-9c55-6f1f2f0f7a33",
+        "tenantId": _ACME,
+        "userId": _ALICE,
+        "userName": "alice@acme",
+        "roleId": str(BUILT_IN["Owner"].id),
+        "roleName": "Owner",
+        "expiresAt": None,
+        **_TIMES,
+    },
+    bindingId=_ID,
+    tenantId=_or_null(_STRING),
+    userId=_ID,
+    userName=_STRING,
+    roleId=_ID,
+    roleName=_STRING,
+    expiresAt=_or_null(_TIME),
+    createdAt=_TIME,
+    updatedAt=_TIME,
+)
+_TOKEN = _answered(
+    "What is known of a bearer token. Its secret is in the answer that made it, and nowhere else.",
+    {
+        "tokenId": "3d0d8b3a-0f3e-4c6b-8a6f-2f7c1f4e9b44",
+        "tenantId": _ACME,
+        "userId": _ALICE,
+        "userName": "alice@acme",
+        "name": "SMO",
+        "prefix": "nwt_x1y2",
+        "createdAt": "2026-11-26T09:30:00Z",
+        "expiresAt": "2027-02-24T09:30:00Z",
+        "revokedAt": None,
+        "lastUsedAt": None,
+    },
+    tokenId=_ID,
+    tenantId=_or_null(_STRING),
+    userId=_ID,
+    userName=_STRING,
+    name=_STRING,
+    prefix=_STRING,
+    createdAt=_TIME,
+    expiresAt=_or_null(_TIME),
+    revokedAt=_or_null(_TIME),
+    lastUsedAt=_or_null(_TIME),
+)
+_ISSUED = _answered(
+    "A token that was just made. Nobody can read the secret again.",
+    {**_TOKEN["examples"][0], "secret": "nwt_x1y2…"},
+    **_TOKEN["properties"],
+    secret=_STRING,
+)
+_ME = _answered(
+    "Who the caller is, and what the caller's roles allow now.",
+    {
+        "userId": _ALICE,
+        "tenantId": _ACME,
+        "name": "alice@acme",
+        "authentication": "token",
+        "expiresAt": None,
+        "roles": [{"name": "Pool keeper", "expiresAt": None}],
+        "permissions": _POOLS,
+    },
+    userId=_ID,
+    tenantId=_or_null(_STRING),
+    name=_STRING,
+    authentication=_STRING,
+    expiresAt=_or_null(_TIME),
+    roles={
+        "type": "array",
+        "items": {
+            "type": "object",
+            "required": ["name", "expiresAt"],
+            "properties": {"name": _STRING, "expiresAt": _or_null(_TIME)},
+            "additionalProperties": False,
+        },
+    },
+    permissions=_PERMISSIONS,
+)
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "Tenant": _TENANT,
+    "User": _USER,
+    "Role": _ROLE,
+    "Binding": _BINDING,
+    "Token": _TOKEN,
+    "IssuedToken": _ISSUED,
+    "Me": _ME,
+    "CreateTenant": _sent(
+        "A tenant to make. Its id is the value of the label `o2ims.oran.org/tenant` on what is its own.",
+        ["tenantId", "name"],
+        {"tenantId": "initech", "name": "Initech", "contactEmail": "noc@initech.example"},
+        tenantId=_LABEL,
+        name=_NAME,
+        description=_TEXT,
+        contactEmail=_EMAIL,
+        metadata=_METADATA,
+    ),
+    "CreateUser": _sent(
+        "A user to add. `name` ends with @ and the tenant's id; roles are given with `bindings`.",
+        ["name"],
+        {"name": "dora@acme", "email": "dora@acme.example"},
+        name=_LOGIN,
+        email=_EMAIL,
+    ),
+    "CreateRole": _sent(
+        "A role to make, of the caller's tenant where none is named. It may hold what its maker does.",
+        ["name", "permissions"],
+        {"name": "Pool keeper", "permissions": _POOLS},
+        tenantId=_or_null(_STRING),
+        name=_text(drafts.ROLE_NAME_MOST, 1),
+        description=_TEXT,
+        permissions=_PERMISSIONS,
+    ),
+    "CreateBinding": _sent(
+        "Who is to have which role. Without `expiresAt`, or with null, for good.",
+        ["userId", "roleId"],
+        {"userId": _ALICE, "roleId": str(BUILT_IN["Viewer"].id), "expiresAt": "2027-01-31T12:00:00Z"},
+        userId=_ID,
+        roleId=_ID,
+        expiresAt=_or_null(_TIME),
+    ),
+    "CreateToken": _sent(
+        f"A token to issue: for the caller where no user is named, for {drafts.TOKEN_DAYS} days where no end "
+        "is, for ever with null.",
+        [],
+        {"name": "SMO", "expiresAt": "2027-01-31T12:00:00Z"},
+        userId=_ID,
+        name=_text(drafts.NAME_MOST),
+        expiresAt=_or_null(_TIME),
+    ),
+    "UpdateTenant": _replaced(
+        _TENANT,
+        "The tenant as it is to be. A suspended tenant's people are refused at once.",
+        ["name", "status"],
+        ("name", "status", "contactEmail"),
+    ),
+    "UpdateUser": _replaced(_USER, "The user as they are to be.", ["status"], ("email", "status")),
+    "UpdateRole": _replaced(
+        _ROLE, "The role as it is to be.", ["name", "permissions"], ("name", "permissions")
+    ),
+    "UpdateBinding": _replaced(
+        _BINDING, "Another role, or another end.", ["roleId"], ("roleId", "expiresAt")
+    ),
+}
+for _name in ("Tenant", "User", "Role", "Binding"):
+    SCHEMAS[f"Patch{_name}"] = {
+        **{key: value for key, value in SCHEMAS[f"Update{_name}"].items() if key != "required"},
+        "description": "What changes; the rest stays (RFC 7396).",
+    }

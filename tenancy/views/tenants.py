@@ -1,0 +1,37 @@
+"""Tenants."""
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from tenancy import drafts
+from tenancy.administration import Administration
+from tenancy.drafts import Sent
+from tenancy.guard import principal_of
+from tenancy.models import Tenant, one_at_a_time
+from tenancy.permissions import Resource
+from tenancy.representation import TENANT
+from tenancy.views import answers
+from tenancy.views.collection import Collection
+
+
+class Tenants(Collection):
+    """Tenants."""
+
+    resource = Resource.TENANT
+    noun = TENANT
+
+    def create(self, request: Request) -> HttpResponse:
+        """A new tenant."""
+        with one_at_a_time():
+            draft = drafts.new_tenant(request.data)
+            tenant = Administration(principal_of(request)).create_tenant(draft)
+        return answers.created(request, TENANT, TENANT.wire(tenant))
+
+    def rows(self, request: Request) -> QuerySet[Tenant]:
+        """The caller's tenants."""
+        return self.directory(request).tenants()
+
+    def change(self, row: Tenant, sent: Sent, administration: Administration) -> None:
+        """Another name, state, ..."""
+        administration.change_tenant(row, drafts.changed_tenant(sent))
