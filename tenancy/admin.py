@@ -138,3 +138,6 @@ class TokenAdmin(ReadOnlyAdmin):
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         """Who may change tokens may revoke them."""
         return request.user.has_perm("tenancy.change_token")
+
+
+import tenancy.certificate_pages  # noqa: E402, F401 - pages too, and this is where Django looks for them

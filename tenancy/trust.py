@@ -57,8 +57,8 @@ class Issuer(Revocable):
         """The CA's certificate."""
         return certificates.read(self.pem.encode())
 
-    def save(self, *args: object, **kwargs: object) -> None:
-        """Saves. Raises `Unfit` for what is no CA's certificate."""
+    def read(self) -> None:
+        """Takes what is known of it from `pem`. Raises `Unfit` for what is no CA's certificate."""
         try:
             found = self.certificate
             constraints = found.extensions.get_extension_for_class(x509.BasicConstraints).value
@@ -69,6 +69,10 @@ class Issuer(Revocable):
         self.fingerprint = fingerprint(found)
         self.subject = found.subject.rfc4514_string()
         self.expires_at = found.not_valid_after_utc
+
+    def save(self, *args: object, **kwargs: object) -> None:
+        """Saves. Raises `Unfit` for what is no CA's certificate."""
+        self.read()
         super().save(*args, **kwargs)
 
 

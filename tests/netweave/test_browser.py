@@ -20,6 +20,8 @@ LISTS = {  # where an admin may write: in the list, in a row
     "tenancy/tenant": (True, True),
     "tenancy/user": (True, True),
     "tenancy/token": (True, False),
+    "tenancy/issuer": (True, False),
+    "tenancy/certificate": (True, False),
 }
 
 # What is written in the page's main part and its menu with less contrast than AA asks for: WCAG's ratio, of

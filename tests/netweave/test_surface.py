@@ -1,6 +1,7 @@
 """What the admin pages say: words for states, owners and nothing, exact times, differences, and links."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from django.utils import timezone
 
 from o2ims.models import Change, Item, Source
 from tenancy.models import Token
+from tenancy.principals import Principals, Unidentified
+from tenancy.trust import Certificate
+from tests.certificates import Authority
 from tests.world import Cast, World, pool, resource, small
 
 
@@ -35,7 +39,7 @@ def rows(client: Client, page: str, **query: str) -> int:
 def test_the_menu_is_in_the_order_of_who_before_what(admin: Client) -> None:
     apps = admin.get("/admin/").context["app_list"]
     assert [(app["name"], [page["name"] for page in app["models"]]) for app in apps] == [
-        ("Who", ["Tenants", "Users", "Tokens"]),
+        ("Who", ["Tenants", "Users", "Tokens", "Issuers", "Certificates"]),
         ("What", ["Sources", "Items", "Changes", "Operations"]),
     ]
     assert [app["name"] for app in admin.get("/admin/o2ims/").context["app_list"]] == ["What"]
@@ -119,3 +123,26 @@ def test_a_tokens_state_is_a_word(cast: Cast, admin: Client) -> None:
     assert "never" in page  # used, and expires
     made = cast.rows["alice"].created_at.strftime("%Y-%m-%d %H:%M:%S")
     assert f">{made}</time>" in read(admin, "tenancy_token", cast.rows["alice"].pk)
+
+
+def test_a_ca_is_added_once_and_a_certificate_that_was_used_is_revoked(
+    admin: Client, cast: Cast, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    page, pem = reverse("admin:tenancy_issuer_add"), authority.file.read_text()
+    for wrong in ("junk", authority.issue(names=["x"]).certificate.read_text()):
+        answer = admin.post(page, {"tenant": "acme", "pem": wrong})
+        assert "no CA&#x27;s certificate" in answer.content.decode()
+    assert admin.post(page, {"tenant": "acme", "pem": pem}).status_code == 302
+    assert "It is believed already." in admin.post(page, {"tenant": "acme", "pem": pem}).content.decode()
+    assert "CN=Test CA" in read(admin, "tenancy_issuer")
+
+    shown = authority.issue(names=["alice.acme.o2ims.example.com"])
+    Principals().of_certificate(shown.certificate.read_bytes())
+    (row,) = Certificate.objects.all()
+    assert "● valid" in read(admin, "tenancy_certificate")
+    revoke = {"action": "revoke", "_selected_action": [str(row.pk)]}
+    admin.post(reverse("admin:tenancy_certificate_changelist"), revoke)
+    assert "✕ revoked" in read(admin, "tenancy_certificate")
+    with pytest.raises(Unidentified):
+        Principals().of_certificate(shown.certificate.read_bytes())
