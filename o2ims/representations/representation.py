@@ -1,6 +1,7 @@
 """A flavour of the API: for each kind of object its attributes, and how stored bodies become bytes on the
 wire."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -36,18 +37,17 @@ class Representation:
         """The bytes of one object with everything in it, made once."""
         found = entry.encoded.get(self.name)
         if found is None:
-            found = entry.encoded[self.name] = orjson.dumps(self.wire(entry.kind, entry.body))
+            found = entry.encoded[self.name] = _kept(self.wire(entry.kind, entry.body))
         return found
 
     def listed(self, entry: Entry) -> bytes:
         """The bytes of one object as lists show it: without what is left out by default, made once."""
-        found = entry.encoded.get(self.name + " listed")
+        name = sys.intern(f"{self.name} listed")  # one text, not one for each object that keeps it
+        found = entry.encoded.get(name)
         if found is None:
             excluded = {attribute.name for attribute in self.shapes[entry.kind] if attribute.default_excluded}
             shown = {name: v for name, v in self.wire(entry.kind, entry.body).items() if name not in excluded}
-            found = entry.encoded[self.name + " listed"] = (
-                orjson.dumps(shown) if excluded else self.full(entry)
-            )
+            found = entry.encoded[name] = _kept(shown) if excluded else self.full(entry)
         return found
 
     def wire(self, kind: Kind, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,6 +58,12 @@ class Representation:
         """The bytes of a list."""
         array = b"[" + b",".join(objects) + b"]"
         return b'{"items":' + array + b"}" if self.envelope else array
+
+
+def _kept(shown: Mapping[str, Any]) -> bytes:
+    """The JSON of what is kept for as long as it is true. A copy: orjson writes into a buffer of some KB,
+    and cutting that down leaves a hole behind each object into which the next buffer does not fit."""
+    return bytes(memoryview(orjson.dumps(shown)))
 
 
 def on_the_wire(shape: Shape, body: Mapping[str, Any]) -> dict[str, Any]:
