@@ -1,59 +1,63 @@
 """An index over one place of the bodies, one or two steps deep (`type_id`; `extensions`, `k8s.instanceType`):
-which objects have which value there.
+which objects of each tenant have which value there.
 
 Made when a filter first asks for the place, kept up with every change after that. It only narrows: what it
 gives is looked at again by the filter itself, so values that cannot be a key (lists, objects) are simply
 always given.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from o2ims.entry import Entry
 from o2ims.query.filter import Pinned
 
 _UNHASHABLE = frozenset({list, dict})
+_ALWAYS = object()  # the value of what is always given
+
+Index = list[str]
 
 
 class Column:
-    """The ids by value. Whoever reads or changes it holds its shelf's lock."""
+    """The sorted ids by tenant and value. Whoever looks into it or changes it holds its shelf's lock."""
 
-    def __init__(self, place: tuple[str, str], bodies: Iterable[Mapping[str, Any]]) -> None:
+    def __init__(self, place: tuple[str, str], entries: Iterable[Entry]) -> None:
+        """`entries` come in the order of their ids, as far as those of one tenant go."""
         self._first, self._second = place
-        self._ids: dict[Any, set[str]] = {}
-        self._always: set[str] = set()
-        for body in bodies:
-            self.add(body)
+        self._ids: dict[tuple[str, Any], Index] = {}
+        for entry in entries:
+            self._ids.setdefault(self._key(entry), []).append(entry.id)
 
-    def add(self, body: Mapping[str, Any]) -> None:
-        """One object more."""
-        self._bucket(body).add(body["id"])
+    def replace(self, old: Entry | None, new: Entry | None) -> None:
+        """One object has changed, come (no `old`) or gone (no `new`). Where the change is somewhere else,
+        nothing moves."""
+        before, now = (None if entry is None else self._key(entry) for entry in (old, new))
+        if before == now:
+            return
+        if old is not None and before is not None:
+            remove(self._ids[before], old.id)
+            if not self._ids[before]:
+                del self._ids[before]
+        if new is not None and now is not None:
+            insort(self._ids.setdefault(now, []), new.id)
 
-    def remove(self, body: Mapping[str, Any]) -> None:
-        """One object less, as it was when it was added."""
-        bucket = self._bucket(body)
-        bucket.discard(body["id"])
-        if not bucket and bucket is not self._always:
-            del self._ids[self._value(body)]
+    def candidates(self, tenant: str, pinned: Pinned) -> list[Index]:
+        """The ids of a tenant's objects that a filter may match: each in one of these, which change on."""
+        found = (self._ids.get((tenant, value)) for value in (*pinned.wanted, _ALWAYS))
+        return [index for index in found if index]
 
-    def candidates(self, pinned: Pinned) -> set[str]:
-        """The ids that a filter may match."""
-        found = set(self._always)
-        for value in pinned.wanted:
-            found |= self._ids.get(value, set())
-        return found
-
-    def _bucket(self, body: Mapping[str, Any]) -> set[str]:
-        value = self._value(body)
-        return self._always if value.__class__ in _UNHASHABLE else self._ids.setdefault(value, set())
-
-    def _value(self, body: Mapping[str, Any]) -> Any:
-        value = body.get(self._first)
-        return value.get(self._second) if self._second and isinstance(value, dict) else value
+    def _key(self, entry: Entry) -> tuple[str, Any]:
+        value = _value(entry.body.get(self._first), self._second)
+        return entry.tenant, _ALWAYS if value.__class__ in _UNHASHABLE else value
 
 
-def narrowed(ids: list[str], candidates: set[str]) -> list[str]:
-    """Those of the sorted `ids` that are candidates, in their order, at the cost of the smaller of both."""
-    if len(candidates) * 16 > len(ids):
-        return [id_ for id_ in ids if id_ in candidates]
-    return [id_ for id_ in sorted(candidates) if (at := bisect_left(ids, id_)) < len(ids) and ids[at] == id_]
+def remove(index: Index, id_: str) -> None:
+    """Takes an id out of a sorted index; one that is not there is nothing."""
+    at = bisect_left(index, id_)
+    if at < len(index) and index[at] == id_:
+        del index[at]
+
+
+def _value(found: Any, second: str) -> Any:
+    return found.get(second) if second and isinstance(found, Mapping) else found

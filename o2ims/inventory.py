@@ -5,6 +5,7 @@ drops (and counts) any object whose tenant is foreign before it is encoded.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from heapq import merge
@@ -15,15 +16,18 @@ from django.db import Error as DatabaseError
 from adapters.types import Kind
 from api.pages import PageRequest
 from o2ims import metrics
+from o2ims.column import Index
 from o2ims.entry import Entry, Facts, Owner
 from o2ims.mirror import FRESH_SECONDS, Mirror, fresh, mirror, up
 from o2ims.query import Filter
-from o2ims.shelf import Index, Shelf, after
+from o2ims.shelf import Shelf, after
 from tenancy.scope import TenantScope
 
-WINDOW = 2000  # how many objects a filter looks at before it asks whether it has enough
+WINDOW = 2000  # how many objects of an index a filter looks at, at most, before it asks whether it has enough
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 SHARED_WITH_SEERS = frozenset({Kind.RESOURCE_TYPE, Kind.DEPLOYMENT_MANAGER})
+
+Indexed = tuple[Shelf, str, Index]  # some sorted ids of one tenant in one source
 
 
 class NotThere(Exception):
@@ -84,45 +88,46 @@ class Inventory:
         pool = self.get(Kind.RESOURCE_POOL, pool).id if pool is not None else self._pinned_pool(kind, where)
         indexes = list(self._indexes(kind, pool))
         skip = (wanted.number - 1) * wanted.limit
-        shown = self._sees if pool is not None else self._shows
         if where is not None:
-            return self._filtered(kind, indexes, wanted, where, shown)
+            return self._filtered(kind, indexes, wanted, where, pool)
         if skip:  # one past the end is answered with the last
-            total = sum(len(index) for _, index in indexes)
+            total = sum(len(index) for _, _, index in indexes)
             total -= 0 if pool is not None else self._left_out(kind)
             skip = min(skip, max(0, (total - 1) // wanted.limit * wanted.limit))
+        shown = self._sees if pool is not None else self._shows
         found = filter(shown, self._walk(kind, indexes, wanted.after, skip + wanted.limit + 1))
         entries = list(islice(found, skip, skip + wanted.limit + 1))
         return Page(entries[: wanted.limit], more=len(entries) > wanted.limit)
 
     def _filtered(
-        self,
-        kind: Kind,
-        indexes: list[tuple[Shelf, Index]],
-        wanted: PageRequest,
-        where: Filter,
-        shown: Callable[[Entry], bool],
+        self, kind: Kind, indexes: Iterable[Indexed], wanted: PageRequest, where: Filter, pool: str | None
     ) -> Page:
-        """Every index is searched by itself, as far as the page may need it; what is found is put in
-        order."""
+        """Round by round, as far as the page needs it. A round takes a piece of every index, and of these
+        what is not beyond the shortest one's end: all that there is up to there."""
+
+        def shown(entry: Entry) -> bool:
+            if pool is not None:
+                return entry.pool == pool and self._sees(entry)
+            return self._shows(entry)
+
+        places = list(_narrowed(kind, indexes, where, wanted.after))
         skip = (wanted.number - 1) * wanted.limit
-        need = (
-            None if skip else wanted.limit + 1
-        )  # one past the end is answered with the last: all must be known
         found: list[Entry] = []
-        for shelf, index in indexes:
-            ids = after(index, wanted.after, len(index))
-            if where.pinned is not None:
-                ids = shelf.narrowed(kind, ids, where.pinned)
-            found += _matching(shelf.entries[kind], ids, where, need, shown)
-        if len(indexes) > 1:
-            found.sort(key=lambda entry: (entry.id, entry.source.facts.order))
+        marker, count, more = wanted.after, wanted.limit // max(1, len(places)) + 1, True
+        while more and (skip or len(found) <= wanted.limit):  # past the end is answered with the last page
+            pieces = [(shelf.entries[kind], after(index, marker, count)) for shelf, index in places]
+            ends = [ids[-1] for _, ids in pieces if len(ids) == count]
+            more, marker, count = bool(ends), min(ends, default=marker), max(count, min(2 * count, WINDOW))
+            round_: list[Entry] = []
+            for entries, ids in pieces:
+                round_ += _matching(entries, ids[: bisect_right(ids, marker)] if more else ids, where, shown)
+            found += sorted(round_, key=_place) if len(places) > 1 else round_
         skip = min(skip, max(0, (len(found) - 1) // wanted.limit * wanted.limit))
         return Page(found[skip : skip + wanted.limit], more=len(found) > skip + wanted.limit)
 
     def count(self, pool: Entry) -> int:
         """How many resources of a pool are in scope."""
-        return sum(len(index) for _, index in self._indexes(Kind.RESOURCE, pool.id))
+        return sum(len(index) for _, _, index in self._indexes(Kind.RESOURCE, pool.id))
 
     def stale(self) -> list[Staleness]:
         """The sources in scope of which what is shown may be old."""
@@ -157,26 +162,24 @@ class Inventory:
             shared = shared or (own and shelf.holds(tenant))
         return [*([tenant] if own else []), *([""] if shared else [])]
 
-    def _indexes(self, kind: Kind, pool: str | None) -> Iterator[tuple[Shelf, Index]]:
+    def _indexes(self, kind: Kind, pool: str | None) -> Iterator[Indexed]:
         for shelf in self._mirror.shelves:
             for tenant in self._tenants(shelf, Kind.RESOURCE if pool else kind):
                 index = shelf.pool(pool, tenant) if pool else shelf.ids(kind, tenant)
                 if index:
-                    yield shelf, index
+                    yield shelf, tenant, index
 
-    def _walk(
-        self, kind: Kind, indexes: list[tuple[Shelf, Index]], marker: str, count: int
-    ) -> Iterator[Entry]:
+    def _walk(self, kind: Kind, indexes: list[Indexed], marker: str, count: int) -> Iterator[Entry]:
         """The entries after `marker` in the order of ids; about `count` are needed."""
         if len(indexes) == 1:
-            (shelf, index) = indexes[0]
+            shelf, _, index = indexes[0]
             entries = shelf.entries[kind]
             found: Iterator[Entry | None] = (entries.get(id_) for id_ in _run(index, marker, count))
         else:
             # The order of sources decides between two of the same id; `number` keeps shelves from being
             # compared.
-            runs = [zip(_run(index, marker, count), repeat(n)) for n, (_, index) in enumerate(indexes)]
-            shelves = [shelf.entries[kind] for shelf, _ in indexes]
+            runs = [zip(_run(index, marker, count), repeat(n)) for n, (_, _, index) in enumerate(indexes)]
+            shelves = [shelf.entries[kind] for shelf, _, _ in indexes]
             found = (shelves[number].get(id_) for id_, number in merge(*runs))
         return (entry for entry in found if entry is not None)
 
@@ -230,19 +233,28 @@ def _run(index: Index, marker: str, count: int) -> Iterator[str]:
         marker = ids[-1]
 
 
+def _narrowed(
+    kind: Kind, indexes: Iterable[Indexed], where: Filter, marker: str
+) -> Iterator[tuple[Shelf, Index]]:
+    """Where to search: what the filter leaves of each index, unless the index (of a pool) is shorter."""
+    for shelf, tenant, index in indexes:
+        less = shelf.narrowed(kind, tenant, where.pinned, marker) if where.pinned is not None else [index]
+        for one in less if sum(map(len, less)) < len(index) else [index]:
+            yield shelf, one
+
+
 def _matching(
-    entries: dict[str, Entry], ids: Index, where: Filter, need: int | None, shown: Callable[[Entry], bool]
+    entries: dict[str, Entry], ids: Index, where: Filter, shown: Callable[[Entry], bool]
 ) -> list[Entry]:
-    """The first `need` entries that match and are shown, in the order of `ids`. The hot loop of every filter:
-    kept flat."""
+    """Those that match and are shown, in the order of `ids`. The hot loop of every filter: kept flat."""
     matches = where.matches
-    found: list[Entry] = []
-    for start in range(0, len(ids), WINDOW):
-        some = [entry for id_ in ids[start : start + WINDOW] if (entry := entries.get(id_)) is not None]
-        found += [entry for entry in some if matches(entry.body) and shown(entry)]
-        if need is not None and len(found) >= need:
-            break
-    return found
+    some = [entry for id_ in ids if (entry := entries.get(id_)) is not None]
+    return [entry for entry in some if matches(entry.body) and shown(entry)]
+
+
+def _place(entry: Entry) -> tuple[str, int]:
+    """Where it is in a list of several sources."""
+    return entry.id, entry.source.facts.order
 
 
 def _silent(facts: Facts, late: float) -> float | None:
