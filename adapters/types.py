@@ -6,13 +6,17 @@ else a UUIDv5 of the source's key and the native id; it is called where somethin
 (`o2ims/record.py`).
 """
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
+from hashlib import sha1
 from typing import Any, TypeAlias
 
 _NAMESPACE = uuid.UUID("5f6c1b1e-0f6c-5c0e-9a37-6e65747765a0")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 
 
 class Kind(StrEnum):
@@ -171,16 +175,19 @@ class Metadata:
 
 def object_id(source_key: str, native_id: str) -> str:
     """The public id (lower-case UUID text) of the object `native_id` in the source whose immutable key is
-    `source_key`."""
-    try:
-        native = uuid.UUID(native_id)
-    except ValueError:
-        return str(uuid.uuid5(uuid.uuid5(_NAMESPACE, source_key), native_id))
-    canonical = str(native)
+    `source_key`: a native UUID as it is, else UUIDv5 (RFC 9562 5.5)."""
     # Only the canonical text of a UUID is one: '{...}', 'urn:uuid:' or 32 bare digits would make two names
     # one object.
-    return (
-        canonical
-        if canonical == native_id.lower()
-        else str(uuid.uuid5(uuid.uuid5(_NAMESPACE, source_key), native_id))
-    )
+    if _UUID.match(native_id):
+        return native_id.lower()
+    # As `uuid.uuid5` does it, in a fifth of the time: each relist asks for some ids of every object.
+    digest = bytearray(sha1(_space(source_key) + native_id.encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+@lru_cache(1024)
+def _space(source_key: str) -> bytes:
+    return uuid.uuid5(_NAMESPACE, source_key).bytes
