@@ -180,7 +180,7 @@ def object_id(source_key: str, native_id: str) -> str:
     # one object.
     if _UUID.match(native_id):
         return native_id.lower()
-    # As `uuid.uuid5` does it, in a fifth of the time: each relist asks for some ids of every object.
+    # As `uuid.uuid5` does it, in a third of the time: each relist asks for some ids of every object.
     digest = bytearray(sha1(_space(source_key) + native_id.encode(), usedforsecurity=False).digest()[:16])
     digest[6] = digest[6] & 0x0F | 0x50
     digest[8] = digest[8] & 0x3F | 0x80

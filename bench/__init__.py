@@ -4,7 +4,7 @@ All figures come from one run, interleaved, with floors measured beside them: a 
 something on any machine, an absolute figure only on the one it was taken on.
 
 reads      what a page costs, and how little of that is the inventory's size     `reads.py`
-sources    the same inventory from twenty sources and from one                   `sources.py`
+sources    the same pages from twenty sources and from one                       `sources.py`
 hanging    one source of twenty that never answers                               `hanging.py`
 writes     a pool made, and seen on another process                              `writes.py`
 relist     everything listed again, and nothing new in it                        `relist.py`

@@ -4,7 +4,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from bench import relist
-from bench.load import Effort
+from bench.load import Effort, Limit
 from bench.table import Figure, Table
 from tests.adapters.kubernetes_objects import node
 from tests.gateway import Gateway
@@ -13,6 +13,7 @@ from tests.peers.postgres import Postgres
 from tests.peers.redis import Redis
 
 NODES, CHANGES = 10_000, 200
+FILL_SECONDS, SHOWN_SECONDS = 600, 10
 
 
 def measure(postgres: Postgres, redis: Redis, table: Table, _effort: Effort) -> None:
@@ -23,17 +24,23 @@ def measure(postgres: Postgres, redis: Redis, table: Table, _effort: Effort) -> 
             gateway.configure(
                 {"name": "edge", "type": "k8s", "config": {"kubeconfig": str(cluster.kubeconfig())}}
             )
-            with ThreadPoolExecutor(8) as pool:
-                list(
-                    pool.map(
-                        lambda n: cluster.request("POST", "/api/v1/nodes", node(f"n{n:05}")), range(NODES)
-                    )
-                )
+            _fill(cluster)
             _first_list(gateway, table)
             _changes(gateway, cluster, table)
             _compare(gateway, table)
         finally:
             gateway.close()
+
+
+def _fill(cluster: ControlPlane) -> None:
+    limit = Limit(FILL_SECONDS, f"{NODES:,} nodes")
+
+    def add(number: int) -> None:
+        limit.check()
+        cluster.request("POST", "/api/v1/nodes", node(f"n{number:05}"))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(NODES)))
 
 
 def _first_list(gateway: Gateway, table: Table) -> None:
@@ -57,11 +64,10 @@ def _changes(gateway: Gateway, cluster: ControlPlane, table: Table) -> None:
     lags = []
     for number, (name, id_) in enumerate(list(ids.items())[:CHANGES]):
         cordoned = number % 2 == 0
-        before = time.monotonic()
         current = cluster.request("GET", f"/api/v1/nodes/{name}")
         current["metadata"].setdefault("labels", {})["bench.example/mark"] = f"m{number}"
         current["spec"]["unschedulable"] = cordoned or None
-        before = time.monotonic()
+        limit = Limit(SHOWN_SECONDS, f"the change of {name} shown")
         cluster.request("PUT", f"/api/v1/nodes/{name}", current)
         while (
             gateway.get("root", f"/o2ims/v1/resources/{id_}")
@@ -70,9 +76,8 @@ def _changes(gateway: Gateway, cluster: ControlPlane, table: Table) -> None:
             .get("bench.example/mark")
             != f"m{number}"
         ):
-            if time.monotonic() - before > 10:
-                raise RuntimeError(f"{name} did not show its change within 10 s")
-        lags.append(time.monotonic() - before)
+            limit.check()
+        lags.append(limit.spent)
     table.spread("change in the cluster → visible in a GET", lags, p50=0.3, p99=1)
 
 

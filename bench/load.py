@@ -1,5 +1,5 @@
 """Load on one URL, by wrk on one core, and what it cost the server on the other; or calls to several in turn,
-one at a time."""
+one at a time. Nothing here goes on for ever: every loop has a count and a `Limit`."""
 
 import http.client
 import os
@@ -14,7 +14,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 SERVER_CORE, LOAD_CORE = "0", "1"
-_TICK = os.sysconf("SC_CLK_TCK")
+CALLS_SECONDS, WRK_SECONDS = 300, 30  # of calls in turn; of wrk, beyond what it was told
+BURSTS, BURST = 20, 5  # bursts a round, and calls of each
+_CPU_CLOCK = 2  # of clock_getcpuclockid(3): the scheduler's own count, finer than the ticks in /proc
 _REPORT = """
 done = function(summary, latency, requests)
   io.write(string.format("RESULT %d %d %d %d %d %d\\n", summary.requests, summary.duration,
@@ -30,6 +32,24 @@ class Effort:
 
     rounds: int
     seconds: int
+
+
+class Limit:
+    """The time that a loop of requests has."""
+
+    def __init__(self, seconds: float, what: str) -> None:
+        self._seconds, self._what = seconds, what
+        self._started = time.monotonic()
+
+    @property
+    def spent(self) -> float:
+        """Seconds since it began."""
+        return time.monotonic() - self._started
+
+    def check(self) -> None:
+        """Raises `RuntimeError` once the time is over."""
+        if self.spent > self._seconds:
+            raise RuntimeError(f"{self._what}: not within {self._seconds:.0f} s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +80,8 @@ class Case:
 
 
 def cpu_seconds(pids: Sequence[int]) -> float:
-    """CPU time that processes have used, user and system."""
-    total = 0
-    for pid in pids:
-        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / _TICK
+    """CPU time that processes have used, user and system, their ended threads included."""
+    return sum(time.clock_gettime(~pid << 3 | _CPU_CLOCK) for pid in pids)
 
 
 def rss(pid: int) -> float:
@@ -92,7 +108,8 @@ def drive(case: Case, connections: int, seconds: int, scripts: Path) -> None:
     for header in case.headers:
         command += ["-H", header]
     before = cpu_seconds(case.pids)
-    done = subprocess.run([*command, case.url], capture_output=True, text=True, check=True)
+    limit = seconds + WRK_SECONDS
+    done = subprocess.run([*command, case.url], capture_output=True, text=True, check=True, timeout=limit)
     used = cpu_seconds(case.pids) - before
     found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", done.stdout)
     if not found or int(found[6]):
@@ -107,7 +124,11 @@ def drive(case: Case, connections: int, seconds: int, scripts: Path) -> None:
 def interleaved(
     cases: Sequence[Case], effort: Effort, *, scripts: Path, connections: Sequence[int] = (1, 32)
 ) -> None:
-    """Every case in turn, in every round, with each number of connections."""
+    """Every case in turn, in every round, with each number of connections; after one call of each, which
+    makes what is kept for the next."""
+    with ExitStack() as stack:
+        for case in cases:
+            _caller(case, stack)()
     for _ in range(effort.rounds):
         for count in connections:
             for case in cases:
@@ -115,14 +136,37 @@ def interleaved(
                 time.sleep(0.1)
 
 
+def costs(cases: Sequence[Case], effort: Effort) -> list[float]:
+    """What a call of each case costs its server, in CPU µs: the median of many short bursts, one call at a
+    time, the cases in turn. A ratio of two of them holds on a busy machine too, where runs of wrk, seconds
+    apart, find it in different moods."""
+    found: list[list[float]] = [[] for _ in cases]
+    limit = Limit(CALLS_SECONDS, f"bursts of each of {len(cases)}")
+    with on_load_core(), ExitStack() as stack:
+        calls = [_caller(case, stack) for case in cases]
+        order = list(range(len(cases)))
+        for _ in range(effort.rounds * BURSTS):
+            for number in order:
+                limit.check()
+                before = cpu_seconds(cases[number].pids)
+                for _ in range(BURST):
+                    calls[number]()
+                found[number].append((cpu_seconds(cases[number].pids) - before) / BURST * 1e6)
+            order.reverse()
+    return [statistics.median(values) for values in found]
+
+
 def alternating(cases: Sequence[Case], count: int) -> list[list[float]]:
     """`count` calls of each case, one at a time, the cases in turn: what disturbs the machine disturbs all
-    alike. The seconds that each call took, by case. Raises `RuntimeError` for an answer that is no 200."""
+    alike. The seconds that each call took, by case. Raises `RuntimeError` for an answer that is no 200, and
+    after `CALLS_SECONDS`."""
     found: list[list[float]] = [[] for _ in cases]
+    limit = Limit(CALLS_SECONDS, f"{count} calls of each of {len(cases)}")
     with on_load_core(), ExitStack() as stack:
         calls = [_caller(case, stack) for case in cases]
         order = list(range(len(cases)))
         for _ in range(count):
+            limit.check()
             for number in order:
                 found[number].append(calls[number]())
             order.reverse()

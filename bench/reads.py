@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from bench.floors import Floors
 from bench.inventories import stocked
-from bench.load import Case, Effort, interleaved, rss
+from bench.load import Case, Effort, costs, interleaved, rss
 from bench.table import Figure, Table
 from tests.gateway import Gateway
 from tests.peers.postgres import Postgres
@@ -47,7 +47,7 @@ def measure(postgres: Postgres, redis: Redis, table: Table, effort: Effort) -> N
         interleaved(found, effort, scripts=floors.den.path)
         table.loads("reads", found, floors=len(floors.cases))
         named = {case.name: case for case in found}
-        small, large = (named[f"page of 100, of {size:,}"].median(32).cpu for size in (1_000, 10_000))
+        small, large = costs([named[f"page of 100, of {size:,}"] for size in (1_000, 10_000)], effort)
         table.add(Figure("page of 100: CPU of 10,000 / CPU of 1,000", large / small, "times", 1.5))
         cost = named["filter on an extension, 1 hit, of 10,000"].median(1).cpu / 1000
         table.add(Figure("filter on an extension over 10,000, CPU", cost, "ms", 5))

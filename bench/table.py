@@ -5,8 +5,9 @@ import os
 import platform
 import subprocess
 import time
+import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import ceil
@@ -34,17 +35,23 @@ class Figure:
 
 @dataclass(slots=True)
 class Table:
-    """What a run of `cases` found."""
+    """What the cases of a run found; `broken` are those that did not come to their end."""
 
-    cases: Sequence[str]
+    cases: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
+
+    @property
+    def held(self) -> bool:
+        """Whether every case came to its end, and every figure is within its bound."""
+        return not self.broken and all(figure.held for figure in self.figures)
 
     def add(self, figure: Figure) -> None:
         """One more figure, said at once."""
         self.figures.append(figure)
-        bound = "" if figure.bound is None else f" (bound {figure.bound:g})"
-        print(f"{figure.name}: {figure.value:.3g} {figure.unit}{bound}", flush=True)
+        bound = "" if figure.bound is None else f" (bound {_shown(figure.bound)}; holds: {_holds(figure)})"
+        print(f"{figure.name}: {_shown(figure.value)} {figure.unit}{bound}", flush=True)
 
     def spread(self, name: str, seconds: Sequence[float], *, p50: float | None, p99: float | None) -> None:
         """Two figures of many times: their median and their 99th percentile, each with its bound."""
@@ -52,10 +59,18 @@ class Table:
         self.add(Figure(f"{name}, p99", quantile(seconds, 0.99), "s", p99))
 
     @contextmanager
-    def timing(self, name: str) -> Iterator[None]:
-        """Says how long a case took."""
+    def case(self, name: str) -> Iterator[None]:
+        """Inside, one case runs. If it breaks, that is told, and the others have their turn all the same."""
         started = time.monotonic()
-        yield
+        self.cases.append(name)
+        self.broken.append(name)
+        with suppress(Exception):  # whatever it was: the servers of a case are its own
+            try:
+                yield
+                self.broken.remove(name)
+            except Exception:
+                traceback.print_exc()
+                raise
         print(f"-- {name}: {time.monotonic() - started:.0f} s", flush=True)
 
     def loads(self, name: str, cases: Sequence[Case], *, floors: int = 0) -> None:
@@ -92,7 +107,12 @@ class Table:
             "",
             f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}. {_HOW}",
             "",
-            "| figure | measured | bound | |",
+            *(
+                [f"Broken, and so not measured to the end: {', '.join(self.broken)}.", ""]
+                if self.broken
+                else []
+            ),
+            "| figure | measured | bound | holds |",
             "|---|---|---|---|",
         ]
         path = folder / f"{now:%Y-%m-%d-%H%M}.md"
@@ -107,6 +127,15 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def _row(figure: Figure) -> str:
-    bound = "" if figure.bound is None else f"≤ {figure.bound:g} {figure.unit}"
-    missed = "" if figure.held else "MISSED"
-    return f"| {figure.name} | {figure.value:.3g} {figure.unit} | {bound} | {missed} |"
+    bound = "" if figure.bound is None else f"≤ {_shown(figure.bound)} {figure.unit}"
+    return f"| {figure.name} | {_shown(figure.value)} {figure.unit} | {bound} | {_holds(figure)} |"
+
+
+def _shown(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def _holds(figure: Figure) -> str:
+    if figure.bound is None:
+        return ""
+    return "yes" if figure.held else "**NO**"
