@@ -7,7 +7,7 @@ import subprocess
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from math import ceil
@@ -64,13 +64,11 @@ class Table:
         started = time.monotonic()
         self.cases.append(name)
         self.broken.append(name)
-        with suppress(Exception):  # whatever it was: the servers of a case are its own
-            try:
-                yield
-                self.broken.remove(name)
-            except Exception:
-                traceback.print_exc()
-                raise
+        try:
+            yield
+            self.broken.remove(name)
+        except Exception:  # noqa: BLE001 - whatever it was: the servers of a case are its own
+            traceback.print_exc()
         print(f"-- {name}: {time.monotonic() - started:.0f} s", flush=True)
 
     def loads(self, name: str, cases: Sequence[Case], *, floors: int = 0) -> None:

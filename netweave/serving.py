@@ -39,8 +39,9 @@ _HEAD_TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 )
 LAST_SECONDS = 24.0
-# An inventory is millions of objects that live on. By its defaults Python would walk them again and again, a
-# quarter of a relist's time, for the few others that die in cycles.
+# A list of a backend is a million objects. By its defaults Python would walk them again and again while it is
+# made, a quarter of a relist's time, for the few others that die in cycles. A web process keeps to the
+# defaults: its requests end in cycles, with their answers in them.
 _COLLECTIONS = (50_000, 20, 50)
 
 
@@ -189,7 +190,8 @@ def run(
 ) -> None:
     """Serves until told to stop: plain HTTP on `api`, TLS on `secure`. `ready` is called once `/readyz`
     says so (for a worker: once it works)."""
-    gc.set_threshold(*_COLLECTIONS)
+    if not web:
+        gc.set_threshold(*_COLLECTIONS)
     uvloop.run(_run(api, secure, operations, web=web, worker=worker, ready=ready))
 
 
