@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Locator, Page, Request, Response, expect
 
+from tests.certificates import Authority
 from tests.gateway import Gateway
 from tests.peers.chromium import Chromium
 
@@ -20,7 +21,7 @@ LISTS = {  # where an admin may write: in the list, in a row
     "tenancy/tenant": (True, True),
     "tenancy/user": (True, True),
     "tenancy/token": (True, False),
-    "tenancy/issuer": (True, False),
+    "tenancy/issuer": (True, True),
     "tenancy/certificate": (True, False),
 }
 
@@ -138,6 +139,10 @@ async def test_the_admin_site_serves_an_admin_and_shows_an_auditor_the_same_with
     for name, kind in (("boss", "--admin"), ("iris", "--auditor")):
         served.manage("add_user", name, kind, "--password-stdin", given=f"{PASSWORD}\n")
     assert served.send("alice", "POST", POOLS, {"name": "workers"}).status == 201
+    authority = Authority(served.den.path / "ca")
+    shown = authority.issue(names=["alice.acme.o2ims.example.com"])
+    served.manage("trust_issuer", str(authority.file), "--tenant", "acme")
+    served.manage("revoke_certificate", str(shown.certificate))
     async with chromium.browser() as browser:
         async with visit(browser, served) as boss:
             await boss.sign_in("boss")
