@@ -101,13 +101,15 @@ def call(cast: Cast) -> Callable[..., Any]:
     """`call("alice", "/o2ims/v1/resourcePools")`: a GET (or `method=`) with that person's token; '' for
     nobody's."""
 
+    client = Client()  # one for all: making one looks through every static file
+
     def request(
         who: str, path: str, *, method: str = "GET", headers: dict[str, str] | None = None, **more: Any
     ) -> Any:
         given = dict(headers or {})
         if who:
             given["Authorization"] = f"Bearer {cast.tokens[who]}"
-        return Client().generic(method, path, headers=given, **more)
+        return client.generic(method, path, headers=given, **more)
 
     return request
 
