@@ -16,7 +16,6 @@ from tenancy.models import Binding, Role, Tenant, Token, User
 from tenancy.permissions import Action, Permission, Resource, Scope
 from tenancy.principals import Principal
 from tenancy.refusals import NotHeld, Taken
-from tenancy.roles import BUILT_IN
 
 
 class Administration:
@@ -77,12 +76,12 @@ class Administration:
 
     def rebind(self, binding: Binding, draft: BindingDraft) -> Binding:
         """Somebody gets another role instead, or another end of it."""
-        self._must_run_the_platform_for(binding.role)
+        self._must_be_able_to_take(binding.role)
         return self._bound(binding, draft)
 
     def unbind(self, binding: Binding) -> None:
         """Somebody has a role no longer."""
-        self._must_run_the_platform_for(binding.role)
+        self._must_be_able_to_take(binding.role)
         binding.delete()
 
     def issue(self, draft: TokenDraft) -> tuple[Token, str]:
@@ -90,14 +89,20 @@ class Administration:
         may not do."""
         users = Directory(self._caller, Resource.TOKEN, Action.CREATE).users()
         user = self._named(users, "userId", draft.user or self._caller.user_id)
-        self._must_hold(permission for grant in user.grants() for permission in grant.permissions)
+        self._must_hold(user.rights.permissions)
         return Token.issue(user, name=draft.name, expires_at=draft.expires_at)
+
+    def revoke(self, token: Token) -> None:
+        """Nobody can use it any more. Those of the platform's people are revoked by who may do all that they
+        may."""
+        if token.user.tenant_id is None:
+            self._must_hold(token.user.rights.permissions)
+        token.revoke()
 
     def _bound(self, binding: Binding, draft: BindingDraft) -> Binding:
         roles = Directory(self._caller, Resource.BINDING, Action.CREATE).roles()
         binding.role = self._named(roles, "roleId", draft.role)
-        self._must_run_the_platform_for(binding.role)
-        self._must_hold(binding.role.grants)
+        self._must_hold(binding.role.needed_to_give())
         binding.expires_at = draft.expires_at
         binding.save()
         return binding
@@ -106,11 +111,9 @@ class Administration:
         if lacking := self._caller.rights.lacks(permissions):
             raise NotHeld(lacking)
 
-    def _must_run_the_platform_for(self, role: Role) -> None:
-        """A system role is given and taken only by a platform admin: not by a tenant admin, nor by another
-        who has the same role."""
+    def _must_be_able_to_take(self, role: Role) -> None:
         if role.system:
-            self._must_hold(BUILT_IN["PlatformAdmin"].permissions)
+            self._must_hold(role.needed_to_give())
 
     @staticmethod
     def _named(rows: QuerySet[Row], key: str, id_: str) -> Row:

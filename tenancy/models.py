@@ -144,6 +144,11 @@ class Role(Revocable):
         except ValueError as error:
             raise Unfit("permissions", str(error)) from error
 
+    def needed_to_give(self) -> frozenset[Permission]:
+        """What one must hold to give this role to somebody: all that it allows. The platform's own are given,
+        and taken, by a platform admin alone."""
+        return BUILT_IN["PlatformAdmin"].permissions if self.system else self.grants
+
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Saves. Raises `BuiltInRole`, `Unfit` or `Taken`."""
         with one_at_a_time():
@@ -231,6 +236,15 @@ class User(Revocable, AbstractUser):
     def rights(self) -> Rights:
         """What this user holds, as it was when first asked: a row in hand lives for one request."""
         return rights_at(self.grants(), timezone.now())
+
+    def within(self, rights: Rights) -> bool:
+        """Whether this user may do nothing beyond `rights`: only then may their holder act as this user."""
+        return rights.cover(self.rights.permissions)
+
+    def role_names(self) -> list[str]:
+        """The names of the roles in force."""
+        now = timezone.now()
+        return [one.role.name for one in self.bindings.all() if not one.expires_at or one.expires_at > now]
 
     @property
     def common_name(self) -> str | None:

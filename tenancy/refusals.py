@@ -39,7 +39,7 @@ class LastOwner(Refused):
     """The tenant would have no Owner left who is active and stays one."""
 
     def __init__(self, tenant: str) -> None:
-        super().__init__(f"{tenant} would have no Owner left: make somebody else one first.")
+        super().__init__(f"Tenant {tenant} would have no Owner left: make somebody else one first.")
 
 
 class InUse(Refused):

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from django.utils import timezone
-
 from tenancy.models import Binding, Role, Tenant, Token, User
 from tenancy.permissions import Permission
 from tenancy.principals import Principal
@@ -44,16 +42,14 @@ def _tenant(row: Tenant) -> Wire:
 
 
 def _user(row: User) -> Wire:
-    now = timezone.now()
     used = [at for at in (row.last_login, *(token.last_used_at for token in row.tokens.all())) if at]
-    held = (one.role.name for one in row.bindings.all() if one.expires_at is None or one.expires_at > now)
     return {
         "userId": str(row.pk),
         "tenantId": row.tenant_id,
         "name": row.username,
         "commonName": row.common_name,
         "email": row.email,
-        "roles": sorted(held),
+        "roles": sorted(row.role_names()),
         "status": "active" if row.is_active else "suspended",
         "lastSeenAt": _at(max(used, default=None)),
         "createdAt": _at(row.date_joined),

@@ -30,6 +30,6 @@ class Tokens(Collection):
         """The tokens of those who concern the caller."""
         return self.directory(request).tokens()
 
-    def remove(self, row: Token, administration: Administration) -> None:  # noqa: ARG002 - the collection's signature
+    def remove(self, row: Token, administration: Administration) -> None:
         """Nobody can use it any more."""
-        row.revoke()
+        administration.revoke(row)

@@ -13,7 +13,8 @@ from o2ims.models import Source
 from tenancy.models import Revocation, Tenant, Token
 from tests.world import Cast, World
 
-PAGES = ["o2ims_source", "o2ims_item", "o2ims_change", "tenancy_tenant", "tenancy_user", "tenancy_token"]
+PAGES = ["o2ims_source", "o2ims_item", "o2ims_change", "tenancy_tenant", "tenancy_user", "tenancy_role",
+         "tenancy_binding", "tenancy_token"]  # fmt: skip
 
 
 def first(page: str) -> Model:

@@ -20,6 +20,8 @@ LISTS = {  # where an admin may write: in the list, in a row
     "o2ims/operation": (False, False),
     "tenancy/tenant": (True, True),
     "tenancy/user": (True, True),
+    "tenancy/role": (True, False),  # the first is a built-in one
+    "tenancy/binding": (True, True),
     "tenancy/token": (True, False),
     "tenancy/issuer": (True, True),
     "tenancy/certificate": (True, False),
@@ -146,10 +148,11 @@ async def test_the_admin_site_serves_an_admin_and_shows_an_auditor_the_same_with
     async with chromium.browser() as browser:
         async with visit(browser, served) as boss:
             await boss.sign_in("boss")
-            seen = await every_list(boss)
             await one_source(boss)
             await searches(boss)
+            await a_role_and_who_has_it(boss)
             await themes(boss)
+            seen = await every_list(boss)
             await boss.page.get_by_role("link", name="API documentation").click()
             await expect(boss.page.locator(".opblock").first).to_be_visible()
         async with visit(browser, served) as iris:
@@ -206,6 +209,28 @@ async def one_source(visitor: Visit) -> None:
             break
     await page.keyboard.press("Enter")
     await expect(said).to_be_visible()
+
+
+async def a_role_and_who_has_it(visitor: Visit) -> None:
+    """A tenant's role is put together from a list, and given to somebody until a day."""
+    page = visitor.page
+    await visitor.to("/admin/tenancy/role/add/")
+    await page.get_by_label("Name").fill("Night shift")
+    await page.get_by_label("Tenant").select_option("acme")
+    await page.locator("#id_permissions_from").select_option("Alarm:manage:tenant")
+    await page.locator("#id_permissions_add, #id_permissions_add_link").first.click()
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.locator(".messagelist")).to_contain_text("Night shift of acme")
+    await visitor.to("/admin/tenancy/binding/add/")
+    await page.locator(".select2-selection").click()
+    await page.locator(".select2-search__field").fill("bob")
+    await page.locator(".select2-results__option", has_text="bob@acme").click()
+    await page.get_by_label("Role").select_option(label="Night shift of acme")
+    await page.locator("#id_expires_at_0").fill("2999-01-31")
+    await page.locator("#id_expires_at_1").fill("12:00:00")
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await expect(page.locator(".messagelist")).to_contain_text("bob@acme is Night shift")
+    await expect(page.locator("#result_list")).to_contain_text("2999-01-31 12:00:00")
 
 
 async def searches(visitor: Visit) -> None:

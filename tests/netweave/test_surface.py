@@ -39,7 +39,7 @@ def rows(client: Client, page: str, **query: str) -> int:
 def test_the_menu_is_in_the_order_of_who_before_what(admin: Client) -> None:
     apps = admin.get("/admin/").context["app_list"]
     assert [(app["name"], [page["name"] for page in app["models"]]) for app in apps] == [
-        ("Who", ["Tenants", "Users", "Tokens", "Issuers", "Certificates"]),
+        ("Who", ["Tenants", "Users", "Roles", "Bindings", "Tokens", "Issuers", "Certificates"]),
         ("What", ["Sources", "Items", "Changes", "Operations"]),
     ]
     assert [app["name"] for app in admin.get("/admin/o2ims/").context["app_list"]] == ["What"]

@@ -141,6 +141,9 @@ class TestGranting:
         where = f"{ADMIN}/bindings/{roots.pk}"
         for method, body in (("DELETE", None), ("PATCH", {"roleId": ROLE["TenantAdmin"]})):
             assert edit("carol", method, where, body).status_code == 403
+        token = f"{ADMIN}/tokens/{staff.rows['root'].pk}"
+        assert edit("carol", "DELETE", token).status_code == 403
+        assert edit("carol", "DELETE", f"{ADMIN}/tokens/{staff.rows['alice'].pk}").status_code == 204
         assert edit("root", "PATCH", where, {"roleId": ROLE["Auditor"]}).status_code == 200
 
 

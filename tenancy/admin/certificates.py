@@ -10,14 +10,12 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
+from tenancy.admin.words import PLATFORM
 from tenancy.readonly import ReadOnlyAdmin
 from tenancy.refusals import Unfit
 from tenancy.times import exactly
 from tenancy.trust import Certificate, Issuer
-
-_PLATFORM = SafeString("the platform")  # as Django types a filter's word for nothing
 
 
 class IssuerForm(ModelForm):  # type: ignore[type-arg]
@@ -69,7 +67,7 @@ class IssuerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description="speaks for", ordering="tenant")
     def tenant_word(self, issuer: Issuer) -> str:
         """Whose people."""
-        return issuer.tenant_id or _PLATFORM
+        return issuer.tenant_id or PLATFORM
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         """Never."""

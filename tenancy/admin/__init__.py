@@ -1,0 +1,29 @@
+"""The admin pages of tenants, people and roles, in the order of the menu. For the platform's people: each
+page asks their roles (`User.has_perm`), and the rules of granting hold here as they do in the admin API."""
+
+from django.contrib import admin
+from django.contrib.auth.models import Group
+
+from tenancy.admin.tenants import TenantAdmin  # isort: split
+
+from tenancy.admin.users import UserAdmin  # isort: split
+
+from tenancy.admin.roles import RoleAdmin  # isort: split
+
+from tenancy.admin.bindings import BindingAdmin  # isort: split
+
+from tenancy.admin.tokens import TokenAdmin  # isort: split
+
+from tenancy.admin.certificates import CertificateAdmin, IssuerAdmin
+
+admin.site.unregister(Group)
+
+__all__ = [
+    "BindingAdmin",
+    "CertificateAdmin",
+    "IssuerAdmin",
+    "RoleAdmin",
+    "TenantAdmin",
+    "TokenAdmin",
+    "UserAdmin",
+]

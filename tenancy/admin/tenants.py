@@ -1,0 +1,36 @@
+"""The admin page of tenants."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from tenancy.models import Tenant
+from tenancy.times import exactly
+
+
+@admin.register(Tenant)
+class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Tenants. They are suspended here; only the admin API removes one: it looks what there still is."""
+
+    list_display = ["id", "name", "status", "people", "created"]
+    list_filter = ["status"]
+    search_fields = ["id", "name"]
+    search_help_text = "id or name"
+    when_empty = "Everything is the platform's until a tenant is added."
+    created = exactly("created_at", "created")
+    updated = exactly("updated_at", "updated")
+    fields = ["id", "name", "description", "status", "contact_email", "metadata", "created", "updated"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:  # noqa: ARG002
+        """The id is what objects are labelled with: it never changes."""
+        return ["id", "created", "updated"] if obj else ["created", "updated"]
+
+    @admin.display(description="people")
+    def people(self, tenant: Tenant) -> int:
+        """How many users."""
+        return tenant.users.count()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Never here."""
+        return False
