@@ -244,7 +244,7 @@ def test_a_tenant_is_not_deleted_here_and_an_auditor_adds_nothing(
 ) -> None:
     Tenant(id="empty", name="Empty").save()
     assert pages["root"].post(url("tenant", "empty", to="delete"), {"post": "yes"}).status_code == 403
-    for page in ("tenant", "user", "role", "binding", "token"):
+    for page in ("tenant", "user", "role", "binding", "token", "issuer", "certificate"):
         assert pages["iris"].get(url(page)).status_code == 200
         assert "addlink" not in pages["iris"].get(url(page)).content.decode()
         assert pages["iris"].post(url(page, to="add"), {}).status_code == 403
@@ -254,6 +254,6 @@ def test_a_tenant_is_not_deleted_here_and_an_auditor_adds_nothing(
 def test_a_tenant_admin_sees_who_and_what_but_no_sources(staff: Cast, pages: dict[str, Client]) -> None:
     menu = pages["carol"].get("/admin/").context["app_list"]
     assert [(app["name"], [page["name"] for page in app["models"]]) for app in menu] == [
-        ("Who", ["Tenants", "Users", "Roles", "Bindings", "Tokens"]),
+        ("Who", ["Tenants", "Users", "Roles", "Bindings", "Tokens", "Issuers", "Certificates"]),
         ("What", ["Items", "Changes", "Operations"]),
     ]
