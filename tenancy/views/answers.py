@@ -33,10 +33,9 @@ def changed(noun: Noun, wire: Wire) -> HttpResponse:
 
 def created(request: Request, noun: Noun, wire: Wire, **once: str) -> HttpResponse:
     """201 with a new object and where it is; `once` is shown this once."""
-    id_ = wire[next(iter(wire))]
-    return _written(
-        201, noun, wire, once, {"Location": f"{pages.root(request._request)}{request.path}/{id_}"}
-    )
+    where = f"{pages.root(request._request)}{request.path}/{wire[next(iter(wire))]}"
+    headers = {"Location": where, **({"Cache-Control": "no-store"} if once else {})}
+    return _written(201, noun, wire, once, headers)
 
 
 def page(request: Request, noun: Noun, rows: QuerySet[Any]) -> HttpResponse:

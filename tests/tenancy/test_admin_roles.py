@@ -127,6 +127,7 @@ class TestAToken:
     ) -> None:
         made = send("alice", "POST", f"{ADMIN}/tokens", {"name": "SMO", "userId": str(cast.users["bob"].pk)})
         assert made.status_code == 201
+        assert made["Cache-Control"] == "no-store"
         secret = made.json()["secret"]
         where = f"{ADMIN}/tokens/{made.json()['tokenId']}"
         read = call("alice", where)
