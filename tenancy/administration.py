@@ -89,14 +89,15 @@ class Administration:
         may not do."""
         users = Directory(self._caller, Resource.TOKEN, Action.CREATE).users()
         user = self._named(users, "userId", draft.user or self._caller.user_id)
-        self._must_hold(user.rights.permissions)
+        if str(user.pk) != self._caller.user_id:
+            self._must_hold(user.rights.to_others())
         return Token.issue(user, name=draft.name, expires_at=draft.expires_at)
 
     def revoke(self, token: Token) -> None:
         """Nobody can use it any more. Those of the platform's people are revoked by who may do all that they
         may."""
         if token.user.tenant_id is None:
-            self._must_hold(token.user.rights.permissions)
+            self._must_hold(token.user.rights.to_others())
         token.revoke()
 
     def _bound(self, binding: Binding, draft: BindingDraft) -> Binding:

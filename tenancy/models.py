@@ -153,7 +153,7 @@ class Role(Revocable):
         """Saves. Raises `BuiltInRole`, `Unfit` or `Taken`."""
         with one_at_a_time():
             self._must_be_a_tenants()
-            if self.name.casefold() in {name.casefold() for name in BUILT_IN}:
+            if self.name.strip().casefold() in {name.casefold() for name in BUILT_IN}:
                 raise Unfit("name", "is the name of a built-in role")
             if Role.objects.filter(tenant=self.tenant_id, name=self.name).exclude(pk=self.pk).exists():
                 raise Taken(f"There is a role of the name {self.name} already.")
@@ -239,7 +239,7 @@ class User(Revocable, AbstractUser):
 
     def within(self, rights: Rights) -> bool:
         """Whether this user may do nothing beyond `rights`: only then may their holder act as this user."""
-        return rights.cover(self.rights.permissions)
+        return rights.cover(self.rights.to_others())
 
     def role_names(self) -> list[str]:
         """The names of the roles in force."""

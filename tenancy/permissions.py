@@ -137,9 +137,13 @@ class Rights:
             )
         )
 
-    def widens(self, other: "Rights") -> bool:
-        """Whether these rights allow anything that `other` do not."""
-        return not other.cover(self.permissions)
+    def to_others(self) -> frozenset[Permission]:
+        """What these rights are worth to somebody else who gets to use them: what is the holder's own is, to
+        another, the tenant's."""
+        return frozenset(
+            Permission(one.resource, one.action, Scope.TENANT) if one.scope is Scope.OWN else one
+            for one in self.permissions
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,10 +136,12 @@ class Attack:
         ]
 
     def _meant(self, user: User, permission: Permission) -> Iterable[Permission]:
-        """The permission as it counts for the start: another tenant's `tenant` is as wide as `all`."""
-        if user.tenant_id == self.tenant or permission.scope in {Scope.ALL, Scope.SHARED}:
+        """The permission as it counts for the start: what is another's own is the tenant's, and what is
+        another tenant's is as wide as `all`."""
+        if user.pk == self.start.pk or permission.scope in {Scope.ALL, Scope.SHARED}:
             return [permission]
-        return [Permission(permission.resource, permission.action, Scope.ALL)]
+        wide = Scope.TENANT if user.tenant_id == self.tenant else Scope.ALL
+        return [Permission(permission.resource, permission.action, wide)]
 
 
 def pick(rows: Any, number: int, mine: bool, **own: Any) -> Any:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tenancy.models import Binding, Role, Tenant, Token, User
 from tenancy.roles import BUILT_IN, OF_TENANTS, SYSTEM
-from tests.world import Cast
+from tests.world import Cast, custom
 
 Call = Callable[..., Any]
 ADMIN = "/admin/v1"
@@ -135,6 +135,17 @@ class TestGranting:
                     assert status == 422, name  # not of this tenant
                 else:
                     assert status == (201 if name in may else 403), (who, name)
+
+    def test_what_is_somebodys_own_is_the_tenants_to_who_gets_their_token(
+        self, staff: Cast, send: Call
+    ) -> None:
+        staff.join("ella", "acme", custom("acme", "Self", "User:read:own"))
+        staff.join("max", "acme", custom("acme", "Own", "Token:manage:tenant", "User:read:own"))
+        staff.join("pia", "acme", custom("acme", "Tenant", "Token:manage:tenant", "User:read:tenant"))
+        for who, status in (("max", 403), ("pia", 201), ("ella", 403)):
+            body = {"userId": str(staff.users["ella"].pk)}
+            assert send(who, "POST", f"{ADMIN}/tokens", body).status_code == status, who
+        assert send("max", "POST", f"{ADMIN}/tokens", {}).status_code == 201
 
     def test_a_tenant_admin_touches_no_system_role(self, staff: Cast, edit: Call) -> None:
         roots = staff.users["root"].bindings.get()

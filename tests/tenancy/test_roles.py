@@ -67,7 +67,7 @@ def test_a_tenants_role_holds_no_permission_of_the_platform(cast: Cast, permissi
     assert not Role.objects.filter(tenant="acme").exists()
 
 
-@pytest.mark.parametrize("name", ["Owner", "owner", "PLATFORMADMIN"])
+@pytest.mark.parametrize("name", ["Owner", "owner", " Owner ", "PLATFORMADMIN"])
 def test_a_tenants_role_is_not_called_like_a_built_in_one(cast: Cast, name: str) -> None:
     with pytest.raises(Unfit, match="built-in"):
         custom("acme", name, POOLS)
