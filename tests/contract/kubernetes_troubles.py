@@ -22,7 +22,8 @@ def troubles(kube: ControlPlane, adapter_of: Callable[..., ImsAdapter]) -> Itera
         opened.append(server)
         server.__enter__()
         ca: Any = kube.ca_file if trouble == "an unknown CA" else None
-        return adapter_of(server.kubeconfig(ca=ca), timeout="1s")
+        timeout = "10s" if trouble == "an answer without an end" else "1s"  # for 64 MiB
+        return adapter_of(server.kubeconfig(ca=ca), timeout=timeout)
 
     def troubled(trouble: str) -> ImsAdapter:
         match trouble:

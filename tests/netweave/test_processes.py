@@ -29,7 +29,7 @@ def test_one_process_serves_what_it_collects(gateway: Gateway) -> None:
     gateway.configure(SAMPLE)
     gateway.start(gateway.both)
     assert count(gateway) == 3
-    assert f"ready {gateway.url}" in gateway.both.log.read_text()
+    gateway.until(lambda: f"ready {gateway.url}" in gateway.both.log.read_text(), what="its word")
     assert gateway.get("", POOLS).status == 401
     assert gateway.get("", "/livez").status == 200
     assert gateway.metric('netweave_source_up{source="sample"}') == 1
