@@ -247,7 +247,7 @@ def test_without_a_redis_server_one_in_this_process_answers(state: Path) -> None
         assert counter(urls) == 1
         assert not (state / "redis").exists()
     assert everything_is_down(urls)
-    assert threading.active_count() == threads
+    assert threading.active_count() <= threads  # those of an earlier test may have ended meanwhile
     with Embedded(state) as embedded:
         urls = embedded.start()
         assert (rows(urls), counter(urls)) == (1, 0)  # it forgets, as it says
