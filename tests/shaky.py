@@ -7,7 +7,6 @@ does to its caller, before and after it is done, what `here` says in that thread
 
 import asyncio
 import threading
-from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any, ClassVar
 
@@ -47,17 +46,17 @@ class Orders:
 
 
 class Adapter(memory.Adapter):
-    """`ended` counts the pools that were really deleted here, by native id."""
+    """`done` are the native names of the pools that were really made here, one for each time."""
 
     orders: ClassVar[Orders]
-    ended: ClassVar[Counter[str]]
+    done: ClassVar[list[str]]
     #: After how many objects a list breaks off; None: it does not.
     breaks_after: ClassVar[int | None] = None
 
     @classmethod
     def reset(cls) -> None:
         """As it was never shaken."""
-        cls.orders, cls.ended, cls.breaks_after = Orders(), Counter(), None
+        cls.orders, cls.done, cls.breaks_after = Orders(), [], None
 
     def everything(self) -> Iterator[InventoryObject]:
         """The list, which breaks off where it is to."""
@@ -103,7 +102,7 @@ class Adapter(memory.Adapter):
         if before:
             before()
         batch = call(*words, **more)
-        self.ended.update(end.native_id for end in batch.gone)
+        self.done.extend(thing.name for thing in batch.objects)
         if after:
             after()
         return batch
