@@ -93,8 +93,9 @@ def test_a_pool_is_made_grows_shrinks_and_goes_with_its_nodes(served: Gateway, c
         assert served.send("alice", "DELETE", f"{where}?cascade=true").status == 204
         assert served.get("alice", where).status == 404
         served.until(lambda: inside(served, pool) == [], seconds=20, what="the end of its machines")
-    nodes = cluster.request("GET", "/api/v1/nodes")["items"]
-    assert [node["metadata"]["name"] for node in nodes] == []
+        served.until(
+            lambda: not cluster.request("GET", "/api/v1/nodes")["items"], what="the end of its nodes"
+        )
     assert changes(served, pool["resourcePoolId"])[-1] == "DELETE"
 
 
