@@ -37,10 +37,15 @@ def answer(
     tag = etag(content if tagged is None else tagged)
     headers = {**headers, "ETag": tag}
     if _matches(request.headers.get("If-None-Match", ""), tag):
-        response = HttpResponse(status=304, headers=headers)
-        del response["Content-Type"]
-        return response
+        return without_content(304, headers)
     return HttpResponse(content, content_type="application/json", headers=headers)
+
+
+def without_content(status: int, headers: dict[str, str] | None = None) -> HttpResponse:
+    """An answer that has no content, and so no type of it."""
+    response = HttpResponse(status=status, headers=headers)
+    del response["Content-Type"]
+    return response
 
 
 def _matches(header: str, tag: str) -> bool:

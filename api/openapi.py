@@ -28,7 +28,7 @@ class Schema(AutoSchema):
 
 def named(path: str) -> str:
     """A path with its parameters under the names the objects give them: `resourcePools/{resourcePoolId}`."""
-    return re.sub(r"(\w+)s/{(?:pool|tenant|id)}", r"\1s/{\1Id}", path)
+    return re.sub(r"(\w+?)(s?)/{(?:pool|tenant|id)}", r"\1\2/{\1Id}", path)
 
 
 def reference(kind: str, name: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ PROBLEMS = {
     415: ("UnsupportedMediaType", "The body is not application/json."),
     422: ("UnprocessableContent", "The request is well-formed and cannot be followed: `detail` says why."),
     428: ("PreconditionRequired", "`If-Match` is missing."),
+    429: ("TooManyRequests", "A quota is used up (`type` quota-exceeded), or it is too much at once."),
     500: ("InternalServerError", "A fault of the gateway; the request id finds it in the log."),
     501: ("NotImplemented", "The backend cannot do this; `detail` names the missing ability."),
     502: ("BadGateway", "With `Prefer: handling=strict`: a source is not fresh."),

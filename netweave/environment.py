@@ -1,6 +1,7 @@
 """One setting, read once: from `NAME`, or from the file that `NAME_FILE` names. A wrong one stops the start
 with its name."""
 
+import base64
 import os
 import re
 from datetime import timedelta
@@ -67,6 +68,21 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
         return [ip_network(part) for part in names(name)]
     except ValueError as error:
         raise ImproperlyConfigured(f"{name}: {error}") from error
+
+
+def keys(name: str) -> list[tuple[str, bytes]]:
+    """A comma list of `id:key`, each key 32 bytes in base64: the first is used, the others are known."""
+    found = []
+    for part in names(name):
+        id_, _, encoded = part.partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except ValueError:
+            key = b""
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,40}", id_) or len(key) != 32:
+            raise ImproperlyConfigured(f"{name} must hold id:key, each key 32 bytes in base64")
+        found.append((id_, key))
+    return found
 
 
 def database(name: str, url: str) -> dict[str, object]:

@@ -6,11 +6,16 @@ A tenant that still has objects stays: they would be nobody's.
 from django.http import HttpResponse
 from rest_framework.request import Request
 
+from api import conditional
 from o2ims.models import Item, Operation
 from o2ims.views.asked import flag
+from tenancy.audit import Deed, Entry, append
 from tenancy.directory import one_of
 from tenancy.models import Binding, Role, Tenant, Token, User, one_at_a_time
+from tenancy.permissions import Action
 from tenancy.refusals import InUse
+from tenancy.representation import TENANT, Wire
+from tenancy.told import told
 from tenancy.views import answers
 from tenancy.views.tenants import Tenants
 
@@ -22,10 +27,19 @@ class RemovableTenants(Tenants):
         """It is suspended, and then gone; with `cascade=true` its people and roles are too."""
         with one_at_a_time():
             tenant = one_of(self.rows(request), id)
-            answers.must_match(request, self.noun, self.noun.wire(tenant))
+            before = self.noun.wire(tenant)
+            answers.must_match(request, self.noun, before)
             begin(tenant, cascade=flag(request._request, "cascade"))
-        finish(tenant)
-        return HttpResponse(status=204)
+            append([_suspending(request, tenant, before)])
+        with one_at_a_time():
+            finish(tenant)
+            answers.tell(request, tenant, 204, before=before)
+        return conditional.without_content(204)
+
+
+def _suspending(request: Request, tenant: Tenant, before: Wire) -> Entry:
+    """The entry of what stays so if the rest fails: nobody of the tenant is let in any more."""
+    return told(Deed.of(request._request), Action.UPDATE, tenant, before=before, after=TENANT.wire(tenant))
 
 
 def begin(tenant: Tenant, *, cascade: bool) -> None:

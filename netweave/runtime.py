@@ -1,10 +1,12 @@
 """What a running process does besides answering: it follows the change log, the revocations and the
 configuration.
 
-follow   every second, and at once when a collector wakes us: mirror, principals
+follow   every second, and at once when a collector wakes us: mirror, principals; reads go to the audit trail
 tidy     every minute: tombstones, old changes and operations (worker only)
 settle   every second: writes whose outcome nobody told, and whose turn it is in groups of sources (worker
-only) collect  one collector a source (worker only), started anew when the configuration changes
+         only)
+seal     every second: what has come to the audit trail (worker only)
+collect  one collector a source (worker only), started anew when the configuration changes
 """
 
 import asyncio
@@ -30,6 +32,8 @@ from o2ims.gateway import gateway
 from o2ims.mirror import mirror
 from o2ims.models import Operation, Source
 from o2ims.threads import in_thread
+from tenancy import sealing
+from tenancy.audit import waiting
 from tenancy.principals import principals
 
 log = structlog.get_logger()
@@ -40,6 +44,7 @@ FOLLOW_SECONDS = 1.0
 END_SECONDS = 8.0
 TIDY_SECONDS = 60.0
 NOTE_SECONDS = 30.0
+PARTITIONS_SECONDS = 3600.0
 RECONFIGURE_SECONDS = 2.0
 SETTLERS = 4
 
@@ -64,19 +69,22 @@ class Runtime:
         if web:
             loops += [self._follow, self._listen]
         if worker:
-            loops += [self._collect, self._tidy, self._settle]
+            loops += [self._collect, self._tidy, self._settle, self._seal]
         self._wake = asyncio.Event()
         self._tasks = {loop: asyncio.create_task(self._supervise(loop), name=loop.__name__) for loop in loops}
 
     async def stop_collecting(self) -> None:
         """Lets go of every source, so that another worker can have it at once."""
-        worker = (self._collect, self._tidy, self._settle)
+        worker = (self._collect, self._tidy, self._settle, self._seal)
         await _end([self._tasks[loop] for loop in worker if loop in self._tasks])
 
     async def stop(self) -> None:
         """Ends everything."""
         self.stopping = True
         await _end(self._tasks.values())
+        if self.web:
+            with suppress(DatabaseError, PoolTimeout):
+                await in_thread(waiting.flush, all_of_it=True)
 
     async def _supervise(self, loop: Loop) -> None:
         while True:
@@ -102,6 +110,7 @@ class Runtime:
         principals.follow()
         mirror.follow()
         gateway.refresh()
+        waiting.flush()
         if time.monotonic() - self._noted > NOTE_SECONDS:
             self._noted = time.monotonic()
             principals.note_use()
@@ -154,6 +163,18 @@ class Runtime:
                 await in_thread(turns.take_turns)
                 for operation in await in_thread(operations.due):
                     self._settling.submit(settled, operation)
+            except (DatabaseError, PoolTimeout) as error:
+                self._say("down", error=type(error).__name__)
+            await asyncio.sleep(FOLLOW_SECONDS)
+
+    async def _seal(self) -> None:
+        days = 0.0
+        while True:
+            try:
+                if time.monotonic() > days:
+                    await in_thread(sealing.make_partitions)
+                    days = time.monotonic() + PARTITIONS_SECONDS
+                await in_thread(sealing.seal)
             except (DatabaseError, PoolTimeout) as error:
                 self._say("down", error=type(error).__name__)
             await asyncio.sleep(FOLLOW_SECONDS)

@@ -81,6 +81,12 @@ HOLD_DELAY = env.duration("HOLD_DELAY", "30s")
 DRAIN = env.duration("DRAIN", "5s")
 PRINCIPALS_OFFLINE = env.duration("PRINCIPALS_OFFLINE", "10m")
 
+# --- the audit trail
+# ------------------------------------------------------------------------------------------------------------
+AUDIT_READS = env.choice("AUDIT_READS", ("each", "summary", "off"))
+AUDIT_RETENTION = env.duration("AUDIT_RETENTION", "400d")  # what `manage.py audit prune` keeps
+AUDIT_KEYS = env.keys("AUDIT_KEYS")  # seals are signed with the first; without any, with one of SECRET_KEY's
+
 # --- Django
 # ------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -110,6 +116,7 @@ MIDDLEWARE = [  # all synchronous: one contiguous block, one hop to a thread a r
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "tenancy.middleware.AuditMiddleware",
     "tenancy.middleware.IdentityMiddleware",
 ]
 ROOT_URLCONF = "netweave.urls"

@@ -19,6 +19,7 @@ from o2ims.views.resource_pools import ResourcePools
 from o2ims.views.resource_types import ResourceTypes
 from o2ims.views.resources import Resources
 from o2ims.views.versions import ApiVersions
+from tenancy.views.audit import Audit
 from tenancy.views.bindings import Bindings
 from tenancy.views.me import Me
 from tenancy.views.roles import Roles
@@ -79,6 +80,8 @@ admin_v1: list[URLPattern] = [
     path("roles/<str:id>", Roles.as_view(ITEM | UPDATE | PATCH | DELETE)),
     path("bindings", Bindings.as_view(LIST | CREATE)),
     path("bindings/<str:id>", Bindings.as_view(ITEM | UPDATE | PATCH | DELETE)),
+    path("audit", Audit.as_view(LIST)),
+    path("audit/<str:id>", Audit.as_view(ITEM)),
     path("tokens", Tokens.as_view(LIST | CREATE)),
     path("tokens/<str:id>", Tokens.as_view(ITEM | DELETE)),
 ]

@@ -234,6 +234,8 @@ class Operation(models.Model):
     answer = models.JSONField(null=True)
     started_at = models.DateTimeField(default=timezone.now)
     deadline = models.DateTimeField()
+    deed = models.JSONField(default=dict, db_default={}, help_text="Who did it, for the audit trail.")
+    before = models.JSONField(null=True, help_text="The object's body as it was then.")
     since = models.BigIntegerField(db_default=0, help_text="The newest Change of its source when it began.")
     ended_at = models.DateTimeField(null=True)
 

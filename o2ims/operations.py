@@ -34,6 +34,9 @@ from o2ims.gateway import gateway
 from o2ims.models import Change, Item, Operation, Source
 from o2ims.record import Cause, Record
 from o2ims.sighting import Origin, Sighting, sight
+from tenancy.audit import Deed, Entry, append
+from tenancy.permissions import Resource
+from tenancy.trail import Result
 
 log = structlog.get_logger()
 
@@ -57,12 +60,14 @@ class Caller:
     request_id: str
     traceparent: str
     idempotency_key: str = ""
+    deed: Deed = field(default_factory=Deed, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """What is wanted of which backend, for which owner. `native_name` is what a new object will be called,
-    `target` (native id, id) the object that is meant otherwise; `asked` is what the caller sent."""
+    `target` (native id, id) the object that is meant otherwise, `before` its body; `asked` is what the caller
+    sent."""
 
     caller: Caller
     backend: Backend
@@ -73,6 +78,7 @@ class Order:
     native_name: str = ""
     target: tuple[str, UUID] | None = None
     asked: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    before: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +112,16 @@ def carry_out(order: Order, call: Callable[[ImsAdapter], Batch]) -> Outcome:
         adapter = connections.to(order.backend)
         connection.close()  # nobody holds one while waiting for a backend
         batch = call(adapter)
-        return _finish(operation, order.backend, adapter, batch, State.DONE)
+        outcome = _finish(operation, order.backend, adapter, batch, State.DONE)
     except UNHEARD as error:
         _leave(operation, error)
+        order.caller.deed.told = True  # whoever settles it will tell
         raise
     except BackendError as error:
         _fail(_any(operation), error)
         raise
+    order.caller.deed.told = True
+    return outcome
 
 
 def known(caller: Caller) -> Operation | None:
@@ -149,7 +158,7 @@ def settle(operation: Operation) -> None:
     backend = gateway.backend(operation.source.key)
     if backend is None or operation.source.retired_at is not None:
         gone = NotFound(operation.source.name, "was taken out before this could be settled")
-        _fail(_open(operation), gone)
+        _fail_unheard(operation, gone)
         return
     try:
         adapter = connections.to(backend)
@@ -160,7 +169,7 @@ def settle(operation: Operation) -> None:
             _absent(operation, backend, adapter, error)
             return
         if _is_anothers(operation, batch, Origin.of(backend, adapter)):
-            _fail(_open(operation), Conflict(backend.name, f"has a {operation.kind} of that name already"))
+            _fail_unheard(operation, Conflict(backend.name, f"has a {operation.kind} of that name already"))
         elif operation.action == Action.CREATE or not _look_again(operation):
             _finish(operation, backend, adapter, batch, State.SETTLED)
     except BackendError as error:
@@ -188,6 +197,8 @@ def _begin(order: Order) -> Operation:
         idempotency_key=caller.idempotency_key,
         fingerprint=order.fingerprint,
         asked=order.asked,
+        before=order.before,
+        deed=caller.deed.keep(),
         since=source.last_sequence,
         started_at=Now(),
         deadline=Now() + settings.OPERATION_LIMIT,
@@ -214,17 +225,22 @@ def _finish(
     # Nobody knows whether what was only looked at is changed as it was to be, or will go: ask it once more.
     free = {"idempotency_key": ""} if state is State.SETTLED and operation.action != Action.CREATE else {}
     cause = Cause(operation.request_id, operation.traceparent)
+    object_id = about.object_id if about else operation.object_id
     with transaction.atomic():
         changes = record.sightings(seen, cause) + record.gone(gone, cause)
-        _end(
+        # A worker that looked before the backend answered may have told the same already.
+        untold = _any(operation).filter(state__in=(State.STARTED, State.FAILED)).exists()
+        ended = _end(
             _open(operation) if state is State.SETTLED else _any(operation),
             state=state,
             answer=body,
-            object_id=about.object_id if about else operation.object_id,
+            object_id=object_id,
             error="",
             error_class="",
             **free,
         )
+        if ended and untold:
+            append([_told(operation, object_id, body, state)])
     announce_now(backend.name, changes, operation.request_id)
     return Outcome(body)
 
@@ -271,13 +287,14 @@ def _absent(operation: Operation, backend: Backend, adapter: ImsAdapter, error: 
     time."""
     if operation.action != Action.DELETE or operation.object_id is None:
         if not _look_again(operation):
-            _fail(_open(operation), error)
+            _fail_unheard(operation, error)
         return
     record = Record(operation.source_id, None, Origin.of(backend, adapter))
     cause = Cause(operation.request_id, operation.traceparent)
     with transaction.atomic():
         changes = record.gone([((operation.kind, operation.object_id), "")], cause)
-        _end(_open(operation), state=State.SETTLED, error="", error_class="")
+        if _end(_open(operation), state=State.SETTLED, error="", error_class=""):
+            append([_told(operation, operation.object_id, None, State.SETTLED)])
     announce_now(backend.name, changes, operation.request_id)
 
 
@@ -299,15 +316,51 @@ def _open(operation: Operation) -> QuerySet[Operation]:
     return Operation.objects.filter(pk=operation.pk, state=State.STARTED)
 
 
-def _fail(rows: QuerySet[Operation], error: BackendError) -> None:
+def _fail(rows: QuerySet[Operation], error: BackendError) -> int:
     """The backend did not do it. The key is free again: the caller may try once more."""
-    _end(rows, state=State.FAILED, error=str(error), error_class=named(error), idempotency_key="")
+    return _end(rows, state=State.FAILED, error=str(error), error_class=named(error), idempotency_key="")
 
 
-def _end(rows: QuerySet[Operation], **facts: Any) -> None:
+def _fail_unheard(operation: Operation, error: BackendError) -> None:
+    """The same, found out by a worker: nobody else tells of it any more."""
+    entry = _told(operation, operation.object_id, None, State.FAILED, reason=str(error))
+    with transaction.atomic():
+        if _fail(_open(operation), error):
+            append([entry])
+
+
+def _end(rows: QuerySet[Operation], **facts: Any) -> int:
     ids = [str(id_) for id_ in rows.values_list("pk", flat=True)]
-    if rows.update(**facts, ended_at=Now()):
+    ended = rows.update(**facts, ended_at=Now())
+    if ended:
         log.info("operation_ended", operation=", ".join(ids), state=str(facts["state"]))
+    return ended
+
+
+def _told(
+    operation: Operation, object_id: UUID | None, body: Any, state: Operation.State, *, reason: str = ""
+) -> Entry:
+    """The outcome as the audit trail tells it. What a worker found out was answered before anybody knew it:
+    it has no status."""
+    if state is State.SETTLED:
+        reason = "found out after nobody had heard the backend's answer"
+    going = operation.action == Action.DELETE and body is not None
+    return Deed.kept(operation.deed).entry(
+        operation.action,
+        _RESOURCES[Kind(operation.kind)],
+        object_id or "",
+        result=Result.ERROR if state is State.FAILED else Result.SUCCESS,
+        status=(202 if going else _STATUS[Action(operation.action)]) if state is State.DONE else None,
+        label=(body or operation.before or {}).get("name") or operation.native_name,
+        tenant=operation.tenant,
+        before=operation.before,
+        after=body,
+        reason=reason,
+    )
+
+
+_STATUS = {Action.CREATE: 201, Action.UPDATE: 200, Action.DELETE: 204}
+_RESOURCES = {Kind.RESOURCE_POOL: Resource.RESOURCE_POOL, Kind.RESOURCE: Resource.RESOURCE}
 
 
 def _leave(operation: Operation, error: BackendError) -> None:

@@ -186,7 +186,9 @@ class Writes:
 
     def _about(self, entry: Entry, item: Item, action: Operation.Action, asked: Mapping[str, Any]) -> Order:
         owner, target = entry.tenant or None, (item.native_id, UUID(entry.id))
-        return self._order(self._backend(entry), action, entry.kind, owner, asked, target=target)
+        return self._order(
+            self._backend(entry), action, entry.kind, owner, asked, target=target, before=item.body
+        )
 
     def _order(
         self,
@@ -198,6 +200,7 @@ class Writes:
         *,
         native_name: str = "",
         target: tuple[str, UUID] | None = None,
+        before: Mapping[str, Any] | None = None,
     ) -> Order:
         return Order(
             caller=self._caller,
@@ -209,6 +212,7 @@ class Writes:
             native_name=native_name,
             target=target,
             asked=asked,
+            before=before,
         )
 
 

@@ -11,6 +11,7 @@ from django.db.models import Model, Q, QuerySet
 from tenancy.models import Binding, Role, Tenant, Token, User
 from tenancy.permissions import Action, Resource, Scope
 from tenancy.principals import Principal
+from tenancy.trail import AuditEntry
 
 Row = TypeVar("Row", bound=Model)
 
@@ -53,6 +54,14 @@ class Directory:
     def tokens(self) -> QuerySet[Token]:
         """Tokens, with their user."""
         return Token.objects.filter(self._reached("user__tenant", "user")).select_related("user")
+
+    def audit(self) -> QuerySet[AuditEntry]:
+        """Entries of the audit trail."""
+        if Scope.ALL in self._scopes:
+            return AuditEntry.objects.all()
+        if Scope.TENANT in self._scopes and self._caller.tenant is not None:
+            return AuditEntry.objects.filter(tenant=self._caller.tenant)
+        return AuditEntry.objects.none()
 
     def _reached(self, tenant: str, user: str) -> Q:
         if Scope.ALL in self._scopes:

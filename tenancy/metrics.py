@@ -9,3 +9,7 @@ for _status in ("success", "missing", "invalid", "suspended", "unavailable"):
 AUTHZ = Counter(
     "o2ims_authz", "Identified requests by what they needed and got.", ["resource", "action", "result"]
 )
+
+AUDITED = Counter("netweave_audit_entries", "Entries of the audit trail, by how it ended.", ["result"])
+for _result in ("success", "denied", "error"):
+    AUDITED.labels(_result)

@@ -1,4 +1,5 @@
-"""Identity of every call to an API root, decided once, before any view: who is asking, and in which tenant.
+"""Every call's identity and its place in the audit trail, decided once, around any view: who is asking, in
+which tenant, and what came of it.
 
 The answer to a stranger is built here, because an exception raised in a middleware would reach the outer
 ones as a 500.
@@ -7,15 +8,25 @@ ones as a 500.
 import re
 from collections.abc import Callable
 
+import orjson
 import structlog
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import Resolver404, resolve
+from psycopg_pool import PoolTimeout
 
 from api import problems, requests
+from tenancy.audit import Deed, append, waiting
 from tenancy.certificates import Unmapped
 from tenancy.credentials import Credentials
+from tenancy.guard import needed
 from tenancy.metrics import AUTH
+from tenancy.models import User
+from tenancy.permissions import Action
 from tenancy.principals import Principal, Suspended, Unavailable, Unidentified, principals
+from tenancy.trail import Result
 
 API_ROOT = re.compile(r"/(?:o2ims|o2dms|o2smo|admin/v1)(?:/|\Z)|/[oO]2ims[-_]infrastructure")
 REALM = 'Bearer realm="netweave"'
@@ -61,6 +72,7 @@ class IdentityMiddleware:
             return answer
         request.principal = answer  # type: ignore[attr-defined]
         requests.facts(request).update(user=answer.name, tenant=answer.tenant)
+        Deed.of(request).by(answer.user_id, answer.name, answer.tenant, answer.authentication)
         structlog.contextvars.bind_contextvars(user=answer.name, tenant=answer.tenant)
         if requests.facts(request).get("too_large"):
             return problems.problem(request, 413, f"The body is larger than {requests.BODY_LIMIT} bytes.")
@@ -83,7 +95,8 @@ class IdentityMiddleware:
                 "The credential is unknown, expired or revoked.",
                 headers={"WWW-Authenticate": f'{REALM}, error="invalid_token"'},
             )
-        except Suspended:
+        except Suspended as error:
+            Deed.of(request).by(error.user_id, error.name, error.tenant, "none")
             AUTH.labels("suspended").inc()
             return problems.problem(request, 403, "This tenant is not active.")
         except Unavailable:
@@ -93,3 +106,91 @@ class IdentityMiddleware:
             )
         AUTH.labels("success").inc()
         return principal
+
+
+class AuditMiddleware:
+    """Tells the trail of every call to an API root and to the admin site: each unsafe one, and each refusal,
+    has its one entry before the answer leaves; reads have theirs within a second (`AUDIT_READS`)."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """One request."""
+        if not API_ROOT.match(request.path_info) and not ADMIN_SITE.match(request.path_info):
+            return self.get_response(request)
+        deed = Deed.of(request)
+        response = self.get_response(request)
+        if not deed.told:
+            _tell(request, deed, response)
+        return response
+
+
+def _tell(request: HttpRequest, deed: Deed, response: HttpResponseBase) -> None:
+    """What came of a request that has done nothing, or nothing that was worth a transaction: its entry may
+    wait where the database is away."""
+    if not deed.actor and isinstance(person := getattr(request, "user", None), User):
+        deed.by(str(person.pk), person.username, person.tenant_id, "session")
+    action, kind, object_id = _asked(request)
+    result, safe = _result(response), request.method in _SAFE
+    if safe and result is Result.SUCCESS:
+        if settings.AUDIT_READS == "off" or (
+            settings.AUDIT_READS == "summary" and waiting.counted(deed, action, kind, result, told=0)
+        ):
+            return
+    elif not deed.actor and waiting.counted(deed, action, kind, result, told=STRANGERS):
+        return
+    entry = deed.entry(
+        action, kind, object_id, result=result, status=response.status_code, reason=_detail(response)
+    )
+    if safe and result is not Result.DENIED:
+        waiting.add(entry)
+        return
+    try:
+        append([entry])
+    except (DatabaseError, PoolTimeout):
+        waiting.add(entry)
+
+
+def _asked(request: HttpRequest) -> tuple[str, str, str]:
+    """What a request is about: action, resource, id of the object."""
+    method = "GET" if request.method == "HEAD" else str(request.method)
+    try:
+        match = request.resolver_match or resolve(request.path_info)
+    except Resolver404:
+        return _ACTIONS.get(method, Action.READ), "", ""
+    id_ = next(
+        (str(match.kwargs[name]) for name in ("id", "object_id", "tenant", "pool") if name in match.kwargs),
+        "",
+    )
+    view = getattr(match.func, "cls", None)
+    wanted = needed(view, getattr(match.func, "actions", {}).get(method.lower(), ""))
+    if isinstance(wanted, tuple):
+        return wanted[1], wanted[0], id_
+    if match.url_name in _SESSIONS:
+        return _SESSIONS[match.url_name], "Session", ""
+    page = getattr(match.func, "model_admin", None)
+    kind = str(getattr(page.model, "resource", "")) if page else ""
+    return _ACTIONS.get(method, Action.READ), kind, id_
+
+
+def _result(response: HttpResponseBase) -> Result:
+    if response.status_code < 400:
+        return Result.SUCCESS
+    return Result.DENIED if response.status_code in {401, 403, 429} else Result.ERROR
+
+
+def _detail(response: HttpResponseBase) -> str:
+    """Why it was refused, in the words that the caller was given."""
+    if response.headers.get("Content-Type") != problems.CONTENT_TYPE or not isinstance(
+        response, HttpResponse
+    ):
+        return ""
+    return str(orjson.loads(response.content).get("detail", ""))
+
+
+ADMIN_SITE = re.compile(r"/admin(?:/(?!jsi18n/)|\Z)")
+STRANGERS = 60  # refusals a minute and address that have entries of their own
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+_ACTIONS = {"POST": Action.CREATE, "PUT": Action.UPDATE, "PATCH": Action.UPDATE, "DELETE": Action.DELETE}
+_SESSIONS = {"login": "login", "logout": "logout", "password_change": "password"}

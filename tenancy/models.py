@@ -375,4 +375,5 @@ class Token(Revocable):
         self.save(update_fields=["revoked_at"])
 
 
-import tenancy.trust  # noqa: E402, F401 - models too, and this is where Django looks for them
+import tenancy.trail  # noqa: E402 - models too, and this is where Django looks for them
+import tenancy.trust  # noqa: E402, F401

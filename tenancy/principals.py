@@ -38,6 +38,10 @@ class Unidentified(Exception):
 class Suspended(Exception):
     """The credential is good, and its tenant is not active."""
 
+    def __init__(self, user: User) -> None:
+        super().__init__(f"{user.tenant_id} is not active")
+        self.user_id, self.name, self.tenant = str(user.pk), user.username, user.tenant_id
+
 
 class Unavailable(Exception):
     """Who this is cannot be found out now."""
@@ -213,7 +217,7 @@ def _active(user: User) -> User:
     if not user.is_active:
         raise Unidentified
     if user.tenant is not None and user.tenant.status != Tenant.Status.ACTIVE:
-        raise Suspended
+        raise Suspended(user)
     return user
 
 

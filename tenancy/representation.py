@@ -1,6 +1,7 @@
 """Tenants, people and roles on the wire of `/admin/v1`: one function and one `Noun` each. No secret is
 written here."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,6 +10,8 @@ from typing import Any
 from tenancy.models import Binding, Role, Tenant, Token, User
 from tenancy.permissions import Permission
 from tenancy.principals import Principal
+from tenancy.trail import AuditEntry, moment
+from tenancy.trust import Certificate, Issuer
 
 Wire = dict[str, Any]
 
@@ -99,6 +102,66 @@ def _token(row: Token) -> Wire:
     }
 
 
+def _issuer(row: Issuer) -> Wire:
+    return {
+        "issuerId": str(row.pk),
+        "tenantId": row.tenant_id,
+        "subject": row.subject,
+        "fingerprint": row.fingerprint,
+        "certificate": row.pem,
+        "expiresAt": _at(row.expires_at),
+        "createdAt": _at(row.created_at),
+    }
+
+
+def _certificate(row: Certificate) -> Wire:
+    return {
+        "certificateId": str(row.pk),
+        "tenantId": row.user.tenant_id,
+        "userId": str(row.user_id),
+        "userName": row.user.username,
+        "subject": row.subject,
+        "issuer": row.issuer,
+        "serialNumber": row.serial,
+        "fingerprint": row.fingerprint,
+        "expiresAt": _at(row.expires_at),
+        "firstUsedAt": _at(row.first_used_at),
+        "revokedAt": _at(row.revoked_at),
+    }
+
+
+AUDIT_ENTRY_KEYS = (
+    "id", "timestamp", "tenantId", "userId", "userName", "authentication", "ipAddress", "method", "path",
+    "action", "resource", "resourceId", "resourceName", "result", "status", "requestId", "before", "after",
+    "reason",
+)  # fmt: skip
+
+
+def audit_entry(row: AuditEntry) -> Wire:
+    """An entry of the audit trail; `before` and `after` as the JSON they are."""
+    return {
+        "id": str(row.pk),
+        "timestamp": moment(row.timestamp),
+        "tenantId": row.tenant or None,
+        "userId": str(row.user_id) if row.user_id else None,
+        "userName": row.actor,
+        "authentication": row.authentication,
+        "ipAddress": row.address,
+        "method": row.method,
+        "path": row.path,
+        "action": row.action,
+        "resource": row.kind,
+        "resourceId": row.object_id,
+        "resourceName": row.label,
+        "result": row.result,
+        "status": row.status,
+        "requestId": row.request_id,
+        "before": json.loads(row.before) if row.before else None,
+        "after": json.loads(row.after) if row.after else None,
+        "reason": row.reason,
+    }
+
+
 def me(caller: Principal) -> Wire:
     """Who somebody is and what they may do: `GET /admin/v1/me`."""
     return {
@@ -143,4 +206,17 @@ TOKEN = Noun(
     filters={"tenantId": "user__tenant_id", "userId": "user_id"},
     volatile=frozenset({"lastUsedAt"}),
 )
+ISSUER = Noun(
+    name="issuers",
+    component="Issuer",
+    wire=_issuer,
+    filters={"tenantId": "tenant_id"},
+)
+CERTIFICATE = Noun(
+    name="certificates",
+    component="Certificate",
+    wire=_certificate,
+    filters={"tenantId": "user__tenant_id", "userId": "user_id"},
+)
+AUDIT = Noun(name="audit entries", component="AuditEntry", wire=audit_entry)
 NOUNS = (TENANT, USER, ROLE, BINDING, TOKEN)

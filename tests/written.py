@@ -55,6 +55,15 @@ def changes(gateway: Gateway, object_id: str) -> list[str]:
         return [type_ for (type_,) in found]
 
 
+def told(gateway: Gateway, request_id: str) -> list[tuple[str, str, int | None]]:
+    """What the audit trail says of a request: action, result and status of each entry."""
+    with gateway.database() as rows:
+        return rows.execute(
+            "SELECT action, result, status FROM tenancy_auditentry WHERE request_id = %s ORDER BY id",
+            [request_id],
+        ).fetchall()
+
+
 @contextmanager
 def asking(
     gateway: Gateway, method: str, path: str, body: Any = None, *, port: int | None = None, **headers: str

@@ -18,6 +18,7 @@ from o2ims.query.error import QueryError
 from o2ims.representations.representation import Representation
 from o2ims.views.asked import flag
 from o2ims.writes import Writes
+from tenancy.audit import Deed
 from tenancy.guard import permit, principal_of, scope_of
 from tenancy.permissions import Action, Resource
 
@@ -57,6 +58,7 @@ def _caller(request: Request) -> Caller:
         request_id=facts["request_id"],
         traceparent=facts["traceparent"],
         idempotency_key=key,
+        deed=Deed.of(request._request),
     )
 
 
@@ -83,7 +85,7 @@ def changed(request: Request, flavour: Representation, kind: Kind, outcome: Outc
 def deleted(request: Request, flavour: Representation, kind: Kind, outcome: Outcome) -> HttpResponse:
     """204; or 202 with the object, where the backend has only begun."""
     if outcome.body is None:
-        return HttpResponse(status=204)
+        return conditional.without_content(204)
     return _answer(202, orjson.dumps(flavour.wire(kind, outcome.body)), {"Location": request.path})
 
 

@@ -3,18 +3,18 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 
-from tenancy.admin.words import PLATFORM, TenantFilter, rights_of, telling
+from tenancy.admin.page import Page
+from tenancy.admin.words import PLATFORM, TenantFilter, rights_of
 from tenancy.models import Binding, Role
 from tenancy.times import exactly
 
 
 @admin.register(Binding)
-class BindingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class BindingAdmin(Page):
     """Who has which role, until when."""
 
     list_display = ["user", "role", "tenant_word", "state_word", "expires", "created"]
@@ -27,9 +27,6 @@ class BindingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     created = exactly("created_at", "given")
     expires = exactly("expires_at", "ends", never="never")
     fields = ["user", "role", "expires_at", "created"]
-    changelist_view = telling(admin.ModelAdmin.changelist_view)
-    changeform_view = telling(admin.ModelAdmin.changeform_view)
-    delete_view = telling(admin.ModelAdmin.delete_view)
 
     @admin.display(description="tenant", ordering="user__tenant")
     def tenant_word(self, binding: Binding) -> str:
@@ -62,11 +59,6 @@ class BindingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """The platform's roles are given and taken by who can give them."""
         return super().has_delete_permission(request, obj) and _may_take(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Binding]) -> None:  # noqa: ARG002
-        """One by one, so that each is noted in the revocation log; all of them or none."""
-        for row in queryset:
-            row.delete()
 
 
 def _may_take(request: HttpRequest, binding: Binding | None) -> bool:

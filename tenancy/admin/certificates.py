@@ -5,16 +5,20 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 
+from tenancy.admin.page import Page, deed_of
 from tenancy.admin.words import PLATFORM
+from tenancy.permissions import Action
 from tenancy.readonly import ReadOnlyAdmin
 from tenancy.refusals import Unfit
 from tenancy.times import exactly
+from tenancy.told import told, wire
 from tenancy.trust import Certificate, Issuer
 
 
@@ -40,7 +44,7 @@ class IssuerForm(ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Issuer)
-class IssuerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class IssuerAdmin(Page):
     """CAs. One is added or taken away, and never changed."""
 
     form = IssuerForm
@@ -72,11 +76,6 @@ class IssuerAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         """Never."""
         return False
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Issuer]) -> None:  # noqa: ARG002
-        """One by one, so that each is noted in the revocation log."""
-        for row in queryset:
-            row.delete()
 
 
 @admin.register(Certificate)
@@ -121,8 +120,12 @@ class CertificateAdmin(ReadOnlyAdmin):
     @admin.action(description="Revoke for good", permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Certificate]) -> None:
         """Refuses the selected certificates."""
-        for row in queryset:
-            row.revoke()
+        deed = deed_of(request)
+        with transaction.atomic():
+            for row in queryset:
+                before = wire(row)
+                row.revoke()
+                deed.tell(told(deed, Action.DELETE, row, before=before, after=wire(row)))
         self.message_user(request, f"Revoked: {len(queryset)}. Running processes refuse them within seconds.")
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:

@@ -8,7 +8,8 @@ from django.contrib.admin.widgets import FilteredSelectMultiple
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
-from tenancy.admin.words import TenantFilter, rights_of, telling
+from tenancy.admin.page import Page
+from tenancy.admin.words import TenantFilter, rights_of
 from tenancy.models import Role
 from tenancy.permissions import Permission
 from tenancy.roles import CEILING
@@ -16,7 +17,7 @@ from tenancy.times import exactly
 
 
 @admin.register(Role)
-class RoleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class RoleAdmin(Page):
     """Roles: the built-in ones to read, and tenants' own."""
 
     list_display = ["name", "whose", "people", "description"]
@@ -25,9 +26,6 @@ class RoleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ["name", "description"]
     search_help_text = "name or description"
     updated = exactly("updated_at", "updated")
-    changelist_view = telling(admin.ModelAdmin.changelist_view)
-    changeform_view = telling(admin.ModelAdmin.changeform_view)
-    delete_view = telling(admin.ModelAdmin.delete_view)
 
     @admin.display(description="whose", ordering="tenant")
     def whose(self, role: Role) -> str:
@@ -74,11 +72,6 @@ class RoleAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Not the built-in ones."""
         return super().has_delete_permission(request, obj) and (obj is None or obj.tenant_id is not None)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Role]) -> None:  # noqa: ARG002
-        """One by one, so that each is noted in the revocation log; all of them or none."""
-        for row in queryset:
-            row.delete()
 
 
 def _offered(request: HttpRequest) -> list[Permission]:

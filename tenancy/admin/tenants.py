@@ -5,12 +5,13 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from tenancy.admin.page import Page
 from tenancy.models import Tenant
 from tenancy.times import exactly
 
 
 @admin.register(Tenant)
-class TenantAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class TenantAdmin(Page):
     """Tenants. They are suspended here; only the admin API removes one: it looks what there still is."""
 
     list_display = ["id", "name", "status", "people", "created"]

@@ -1,15 +1,19 @@
 """The admin page of tokens."""
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 
+from tenancy.admin.page import deed_of
 from tenancy.admin.words import TenantFilter, rights_of
 from tenancy.models import Token
+from tenancy.permissions import Action
 from tenancy.readonly import ReadOnlyAdmin
 from tenancy.times import exactly
+from tenancy.told import told, wire
 
 
 @admin.register(Token)
@@ -42,8 +46,12 @@ class TokenAdmin(ReadOnlyAdmin):
     def revoke(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:
         """Takes the selected tokens away."""
         mine = [token for token in queryset if token.user.tenant_id or token.user.within(rights_of(request))]
-        for token in mine:
-            token.revoke()
+        deed = deed_of(request)
+        with transaction.atomic():
+            for token in mine:
+                before = wire(token)
+                token.revoke()
+                deed.tell(told(deed, Action.DELETE, token, before=before, after=wire(token)))
         if left := len(queryset) - len(mine):
             self.message_user(request, f"Left alone, as theirs may do more than you: {left}.", messages.ERROR)
         self.message_user(request, f"Revoked: {len(mine)}. Running processes refuse them within seconds.")

@@ -8,13 +8,16 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from tenancy.admin.words import PLATFORM, TenantFilter, rights_of, telling
+from tenancy.admin.page import Page, deed_of
+from tenancy.admin.words import PLATFORM, TenantFilter, rights_of
 from tenancy.models import Token, User
+from tenancy.permissions import Action
 from tenancy.times import exactly
+from tenancy.told import told, wire
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
+class UserAdmin(Page, DjangoUserAdmin):  # type: ignore[type-arg]
     """People and machines. Their roles are on the page of bindings."""
 
     list_display = ["username", "tenant_word", "roles", "is_active", "signed_in"]
@@ -40,9 +43,6 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         )
     ]
     actions = ["issue_token"]
-    changelist_view = telling(DjangoUserAdmin.changelist_view)
-    changeform_view = telling(DjangoUserAdmin.changeform_view)
-    delete_view = telling(DjangoUserAdmin.delete_view)
 
     @admin.display(description="tenant", ordering="tenant")
     def tenant_word(self, user: User) -> str:
@@ -57,11 +57,13 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     @admin.action(description="Issue a token (shown once)", permissions=["issue"])
     def issue_token(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """A token for each selected user who may do nothing that the person at the page may not."""
+        deed = deed_of(request)
         for user in queryset:
             if not user.within(rights_of(request)):
                 self.message_user(request, f"{user} may do more than you: no token.", messages.ERROR)
                 continue
-            _, secret = Token.issue(user, name="issued in the admin site")
+            token, secret = Token.issue(user, name="issued in the admin site")
+            deed.tell(told(deed, Action.CREATE, token, after=wire(token)))
             self.message_user(request, f"Token of {user}, shown this once: {secret}", messages.SUCCESS)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -96,11 +98,6 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         """Tokens go with their user, though nobody deletes one by itself."""
         shown, counts, needed, protected = super().get_deleted_objects(objs, request)
         return shown, counts, needed - {str(Token._meta.verbose_name)}, protected
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:  # noqa: ARG002
-        """One by one, so that each is noted in the revocation log; all of them or none."""
-        for row in queryset:
-            row.delete()
 
 
 def _may_touch(request: HttpRequest, user: User | None) -> bool:

@@ -9,8 +9,11 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 
 from api import conditional, pages
+from tenancy.audit import Deed
 from tenancy.guard import principal_of
+from tenancy.permissions import Action
 from tenancy.representation import Noun, Wire
+from tenancy.told import told
 
 PAGE = 100
 
@@ -18,6 +21,17 @@ PAGE = 100
 def one(request: Request, noun: Noun, wire: Wire) -> HttpResponse:
     """200 with one object, or 304."""
     return conditional.answer(request._request, orjson.dumps(wire), {}, tagged=_tagged(noun, wire))
+
+
+def tell(
+    request: Request, row: Model, status: int, *, before: Wire | None = None, after: Wire | None = None
+) -> None:
+    """Has the trail tell what was made, changed or removed, in the transaction of that."""
+    deed = Deed.of(request._request)
+    deed.tell(told(deed, _ACTIONS[str(request.method)], row, before=before, after=after, status=status))
+
+
+_ACTIONS = {"POST": Action.CREATE, "PUT": Action.UPDATE, "PATCH": Action.UPDATE, "DELETE": Action.DELETE}
 
 
 def must_match(request: Request, noun: Noun, wire: Wire) -> None:

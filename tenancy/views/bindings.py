@@ -25,6 +25,7 @@ class Bindings(Collection):
         """Somebody gets a role."""
         with one_at_a_time():
             binding = Administration(principal_of(request)).bind(drafts.new_binding(request.data))
+            answers.tell(request, binding, 201, after=BINDING.wire(binding))
         return answers.created(request, BINDING, BINDING.wire(binding))
 
     def rows(self, request: Request) -> QuerySet[Binding]:

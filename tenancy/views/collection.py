@@ -14,6 +14,7 @@ from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
+from api import conditional
 from tenancy import openapi
 from tenancy.administration import Administration
 from tenancy.directory import Directory, one_of
@@ -52,9 +53,11 @@ class Collection(ViewSet, ABC):
         """It goes."""
         with one_at_a_time():
             row = one_of(self.rows(request), id)
-            answers.must_match(request, self.noun, self.noun.wire(row))
+            before = self.noun.wire(row)
+            answers.must_match(request, self.noun, before)
             self.remove(row, Administration(principal_of(request)))
-        return HttpResponse(status=204)
+            answers.tell(request, row, 204, before=before)
+        return conditional.without_content(204)
 
     @abstractmethod
     def rows(self, request: Request) -> QuerySet[Any]:
@@ -84,4 +87,6 @@ class Collection(ViewSet, ABC):
             current = self.noun.wire(row)
             answers.must_match(request, self.noun, current)
             self.change(row, Sent(request.data, current, whole), Administration(principal_of(request)))
-            return answers.changed(self.noun, self.noun.wire(one_of(self.rows(request), id_)))
+            after = self.noun.wire(one_of(self.rows(request), id_))
+            answers.tell(request, row, 200, before=current, after=after)
+        return answers.changed(self.noun, after)

@@ -25,6 +25,7 @@ class Roles(Collection):
         """A new role of a tenant."""
         with one_at_a_time():
             role = Administration(principal_of(request)).create_role(drafts.new_role(request.data))
+            answers.tell(request, role, 201, after=ROLE.wire(role))
         return answers.created(request, ROLE, ROLE.wire(role))
 
     def rows(self, request: Request) -> QuerySet[Role]:

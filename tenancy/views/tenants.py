@@ -26,6 +26,7 @@ class Tenants(Collection):
         with one_at_a_time():
             draft = drafts.new_tenant(request.data)
             tenant = Administration(principal_of(request)).create_tenant(draft)
+            answers.tell(request, tenant, 201, after=TENANT.wire(tenant))
         return answers.created(request, TENANT, TENANT.wire(tenant))
 
     def rows(self, request: Request) -> QuerySet[Tenant]:

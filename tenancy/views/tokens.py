@@ -24,6 +24,7 @@ class Tokens(Collection):
         """A new token, with its secret."""
         with one_at_a_time():
             token, secret = Administration(principal_of(request)).issue(drafts.new_token(request.data))
+            answers.tell(request, token, 201, after=TOKEN.wire(token))
         return answers.created(request, TOKEN, TOKEN.wire(token), secret=secret)
 
     def rows(self, request: Request) -> QuerySet[Token]:

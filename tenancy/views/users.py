@@ -28,6 +28,7 @@ class Users(Collection):
             found = one_of(self.directory(request).tenants(), tenant)
             draft = drafts.new_user(request.data, found.pk)
             user = Administration(principal_of(request)).create_user(found, draft)
+            answers.tell(request, user, 201, after=USER.wire(user))
         return answers.created(request, USER, USER.wire(user))
 
     def rows(self, request: Request) -> QuerySet[User]:

@@ -24,7 +24,7 @@ from tests.peers.fault_proxy import FaultProxy, Silence
 from tests.peers.postgres import Postgres
 from tests.peers.process import Process
 from tests.peers.redis import Redis
-from tests.written import POOLS, asking, backend, changes, made, operations, shown, waits
+from tests.written import POOLS, asking, backend, changes, made, operations, shown, told, waits
 
 pytestmark = pytest.mark.xdist_group("killed")
 
@@ -60,7 +60,8 @@ class Victim:
 
     def asked(self) -> AbstractContextManager[list[Answer]]:
         """It is asked, inside the block."""
-        return asking(self.gateway, *self.request, port=self.port, Idempotency_Key=self.name)
+        named = {"Idempotency_Key": self.name, "X_Request_Id": self.name}
+        return asking(self.gateway, *self.request, port=self.port, **named)
 
     def again(self) -> Answer:
         """Another process is asked the same, with the same key."""
@@ -203,6 +204,8 @@ def test_of_a_pool_that_was_being_made_there_is_one_or_none(
     assert gateway.get("alice", f"{POOLS}/{again.body['resourcePoolId']}").body == again.body
     assert changes(gateway, again.body["resourcePoolId"]) == ["CREATE"]
     assert operations(gateway, victim.name) == (states if count else [*states, "done"])
+    outcome = {"settled": ("success", None), "done": ("success", 201), "failed": ("error", None)}
+    assert told(gateway, victim.name) == [("create", *outcome[state]) for state in states]
 
 
 @pytest.mark.parametrize(("step", "states", "count"), DELETES, ids=names(DELETES))
@@ -220,6 +223,8 @@ def test_of_a_pool_that_was_being_deleted_there_is_one_or_none(
     assert victim.again().status == 204
     there_are(victim, 0)
     assert changes(gateway, victim.id) == ["CREATE", "DELETE"]
+    status = 204 if states == ["done"] else None
+    assert told(gateway, victim.name) == [("delete", "success", status)]
 
 
 def test_with_its_worker_too_the_next_worker_settles(victim: Victim) -> None:

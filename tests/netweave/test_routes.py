@@ -33,6 +33,7 @@ NOUNS = {
     "roles": Resource.ROLE,
     "bindings": Resource.BINDING,
     "tokens": Resource.TOKEN,
+    "audit": Resource.AUDIT,
 }
 ONE = {"oCloudInfrastructure", "api_versions", "v1"}  # not lists
 

@@ -5,7 +5,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tenancy.models import Tenant
+from tenancy.models import Tenant, one_at_a_time
+from tenancy.permissions import Action
+from tenancy.told import commanded
 
 
 class Command(BaseCommand):
@@ -28,5 +30,7 @@ class Command(BaseCommand):
             tenant.full_clean()
         except ValidationError as error:
             raise CommandError("; ".join(error.messages), returncode=2) from error
-        tenant.save()
+        with one_at_a_time():
+            tenant.save()
+            commanded("add_tenant", Action.CREATE, tenant)
         self.stdout.write(f"tenant {tenant.id} added")

@@ -7,8 +7,10 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tenancy.models import Binding, Role, Tenant, User, one_at_a_time
+from tenancy.permissions import Action
 from tenancy.refusals import Refused
 from tenancy.roles import BUILT_IN, OF_TENANTS, OWNER, SYSTEM
+from tenancy.told import commanded
 
 
 class Command(BaseCommand):
@@ -61,6 +63,7 @@ class Command(BaseCommand):
                 user.save()
                 for role in roles:
                     Binding(user=user, role=role).save()
+                commanded("add_user", Action.CREATE, user)
         except ValidationError as error:
             raise CommandError("; ".join(error.messages), returncode=2) from error
         except Refused as error:

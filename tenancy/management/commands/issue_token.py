@@ -6,7 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from tenancy.models import Token, User
+from tenancy.models import Token, User, one_at_a_time
+from tenancy.permissions import Action
+from tenancy.told import commanded
 
 
 class Command(BaseCommand):
@@ -26,5 +28,7 @@ class Command(BaseCommand):
         if user is None:
             raise CommandError(f"there is no user {options['username']}", returncode=2)
         expires = timezone.now() + timedelta(days=options["days"]) if options["days"] > 0 else None
-        _, secret = Token.issue(user, name=options["name"], expires_at=expires)
+        with one_at_a_time():
+            token, secret = Token.issue(user, name=options["name"], expires_at=expires)
+            commanded("issue_token", Action.CREATE, token)
         self.stdout.write(secret)

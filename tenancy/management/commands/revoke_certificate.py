@@ -6,7 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tenancy import certificates
-from tenancy.models import User
+from tenancy.models import User, one_at_a_time
+from tenancy.permissions import Action
+from tenancy.told import commanded, wire
 from tenancy.trust import Certificate, fingerprint
 
 
@@ -27,7 +29,10 @@ class Command(BaseCommand):
         row = Certificate.objects.filter(fingerprint=given.replace(":", "").lower()).first()
         if row is None:
             raise CommandError("it was not used here, and names nobody", returncode=2)
-        row.revoke()
+        with one_at_a_time():
+            before = wire(row)
+            row.revoke()
+            commanded("revoke_certificate", Action.UPDATE, row, before=before)
         self.stdout.write(f"revoked: {row}")
 
     def _noted(self, path: Path) -> str:

@@ -6,8 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tenancy import certificates
-from tenancy.models import Tenant
+from tenancy.models import Tenant, one_at_a_time
+from tenancy.permissions import Action
 from tenancy.refusals import Unfit
+from tenancy.told import commanded, wire
 from tenancy.trust import Issuer, fingerprint
 
 
@@ -38,13 +40,18 @@ class Command(BaseCommand):
         if options["remove"]:
             if known is None:
                 raise CommandError("it is not believed anyway", returncode=2)
-            known.delete()
+            with one_at_a_time():
+                before = wire(known)
+                known.delete()
+                commanded("trust_issuer", Action.DELETE, known, before=before)
             return
         if known is not None:
             return
         try:
             issuer = Issuer(tenant=tenant, pem=pem)
-            issuer.save()
+            with one_at_a_time():
+                issuer.save()
+                commanded("trust_issuer", Action.CREATE, issuer)
         except Unfit as error:
             raise CommandError(f"{options['file']} {error.detail}", returncode=2) from error
         self.stdout.write(f"{issuer}")

@@ -1,0 +1,91 @@
+"""Which entries of the audit trail are wanted: the parameters of `/admin/v1/audit`, of the command, and of an
+export's own entry."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django.utils.dateparse import parse_datetime
+
+from api.pages import PageError, Query
+from tenancy.trail import AuditEntry, Result
+
+#: Parameters that are compared as they are, and with what.
+_EQUAL = {
+    "tenantId": "tenant",
+    "action": "action",
+    "resource": "kind",
+    "resourceId": "object_id",
+    "requestId": "request_id",
+}
+_SEARCHED = ("actor", "label", "object_id", "request_id", "path", "address", "reason", "before", "after")
+NAMES = ("from", "to", "userId", "result", *_EQUAL, "q")
+LONGEST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What was asked for, by the names of the parameters."""
+
+    given: Mapping[str, str]
+
+    @classmethod
+    def of(cls, query: Query, *besides: str) -> "Selection":
+        """That of a request's parameters; `besides` belong to something else. Raises `PageError`."""
+        given = {}
+        for name, values in query.items():
+            if name in besides:
+                continue
+            if name not in NAMES:
+                raise PageError(name, f"is not known here; there are {', '.join((*NAMES, *besides))}")
+            if len(values) > 1 or not values[0].isprintable() or not 0 < len(values[0]) <= LONGEST:
+                raise PageError(name, f"must be given once, in 1 to {LONGEST} printable characters")
+            given[name] = values[0]
+        selection = cls(given)
+        selection.rows(AuditEntry.objects.none())  # so that what is wrong with a value is told at once
+        return selection
+
+    def rows(self, rows: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+        """Those of `rows` that are wanted: from `from` on, before `to`."""
+        wanted: dict[str, Any] = {_EQUAL[name]: text for name, text in self.given.items() if name in _EQUAL}
+        if text := self.given.get("from"):
+            wanted["timestamp__gte"] = _time("from", text)
+        if text := self.given.get("to"):
+            wanted["timestamp__lt"] = _time("to", text)
+        if text := self.given.get("userId"):
+            wanted["user_id"] = _uuid(text)
+        if text := self.given.get("result"):
+            wanted["result"] = _result(text)
+        found = Q(**wanted)
+        if text := self.given.get("q"):
+            anywhere = Q()
+            for name in _SEARCHED:
+                anywhere |= Q(**{f"{name}__icontains": text})
+            found &= anywhere
+        return rows.filter(found)
+
+
+def _time(name: str, text: str) -> datetime:
+    try:
+        at = parse_datetime(text.replace(" ", "+")) or parse_datetime(f"{text}T00:00:00")
+    except ValueError:
+        at = None
+    if at is None:
+        raise PageError(name, "must be a date or a time (ISO 8601; UTC where it does not say)")
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _uuid(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError as error:
+        raise PageError("userId", "must be a UUID") from error
+
+
+def _result(text: str) -> str:
+    if text not in Result.values:
+        raise PageError("result", f"must be one of {', '.join(Result.values)}")
+    return text

@@ -1,0 +1,104 @@
+"""The audit trail: searched, read, exported. Nobody writes here: entries come of what is done elsewhere."""
+
+from typing import Any
+
+import orjson
+from django.db.models import QuerySet
+from django.http import HttpResponse, StreamingHttpResponse
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.viewsets import ViewSet
+
+from api import conditional, pages
+from api.renderers import JSONRenderer
+from tenancy import audit_openapi
+from tenancy.audit import Deed
+from tenancy.directory import Directory, NotListed
+from tenancy.exports import CSV, JSON_LINES, Format, streamed
+from tenancy.guard import permit, principal_of
+from tenancy.permissions import Action, Resource
+from tenancy.representation import AUDIT
+from tenancy.selection import Selection
+from tenancy.trail import AuditEntry
+from tenancy.views import answers
+
+
+class CsvRenderer(BaseRenderer):
+    """What `Accept: text/csv` asks for."""
+
+    media_type, format = CSV.media_type, CSV.suffix
+
+
+class JsonLinesRenderer(BaseRenderer):
+    """What `Accept: application/jsonl` asks for."""
+
+    media_type, format = JSON_LINES.media_type, JSON_LINES.suffix
+
+
+_EXPORTS: dict[str | None, Format] = {CSV.suffix: CSV, JSON_LINES.suffix: JSON_LINES}
+
+
+class Audit(ViewSet):
+    """The entries that concern the caller, newest first."""
+
+    resource = Resource.AUDIT
+
+    def get_renderers(self) -> list[BaseRenderer]:
+        """Only a list is exported."""
+        exports = [CsvRenderer(), JsonLinesRenderer()] if self.action == "list" else []
+        return [JSONRenderer(), *exports]
+
+    def list(self, request: Request) -> HttpResponse | StreamingHttpResponse:
+        """The page that was asked for; or, as CSV or JSON Lines, all of them."""
+        if to := _EXPORTS.get(request.accepted_renderer.format):
+            return _exported(request, to)
+        return _page(request)
+
+    def retrieve(self, request: Request, id: str) -> HttpResponse:  # noqa: A002 - the path's name for it
+        """One of them."""
+        rows = _rows(request, Action.READ).filter(pk=int(id)) if id.isdecimal() and len(id) < 19 else ()
+        for row in rows:
+            return answers.one(request, AUDIT, AUDIT.wire(row))
+        raise NotListed
+
+    def describe(self, path: str, method: str) -> dict[str, Any]:  # noqa: ARG002 - only GET
+        """The OpenAPI operation of `method` on `path`."""
+        return audit_openapi.describe(path)
+
+
+def _rows(request: Request, action: Action) -> QuerySet[AuditEntry]:
+    return Directory(principal_of(request), Resource.AUDIT, action).audit()
+
+
+def _page(request: Request) -> HttpResponse:
+    binding = principal_of(request).tenant or "*"
+    wanted = pages.requested(request._request, binding, answers.PAGE)
+    selection = Selection.of(wanted.query, pages.LIMIT)
+    rows = selection.rows(_rows(request, Action.LIST)).order_by("-pk")
+    if wanted.after:
+        rows = rows.filter(pk__lt=int(wanted.after))
+    skip = (wanted.number - 1) * wanted.limit
+    found = list(rows[skip : skip + wanted.limit + 1])
+    more, found = len(found) > wanted.limit, found[: wanted.limit]
+    last = str(found[-1].pk) if more else ""
+    headers = {"Link": pages.next_link(request._request, wanted, last, binding)} if more else {}
+    content = orjson.dumps({"items": [AUDIT.wire(row) for row in found]})
+    return conditional.answer(request._request, content, headers)
+
+
+def _exported(request: Request, to: Format) -> StreamingHttpResponse:
+    """All that is selected, up to now; the entry of the export itself is written before anything is sent."""
+    permit(principal_of(request), Resource.AUDIT, Action.EXPORT)
+    selection = Selection.of({name: request.GET.getlist(name) for name in request.GET})
+    rows = selection.rows(_rows(request, Action.EXPORT))
+    newest = rows.order_by("-pk").values_list("pk", flat=True).first() or 0
+    deed = Deed.of(request._request)
+    what = {"format": to.suffix, "selection": dict(selection.given), "through": str(newest)}
+    deed.tell(deed.entry(Action.EXPORT, Resource.AUDIT, status=200, after=what))
+    headers = {
+        "Content-Disposition": f'attachment; filename="audit.{to.suffix}"',
+        "Cache-Control": "no-store",
+    }
+    return StreamingHttpResponse(
+        streamed(rows.filter(pk__lte=newest), to), content_type=to.media_type, headers=headers
+    )
