@@ -22,6 +22,7 @@ from adapters.types import (
     Ability,
     Batch,
     DeploymentManager,
+    Footprint,
     InventoryObject,
     Kind,
     Metadata,
@@ -109,6 +110,18 @@ class ImsAdapter(ABC):
     def owner(self, thing: InventoryObject) -> str | None:
         """Whose an object is: its tenant's, else the source's, else nobody's."""
         return thing.tenant or self.options.tenant
+
+    def footprint(
+        self,
+        wanted: ResourcePool | Resource,
+        *,
+        type_native_id: str = "",  # noqa: ARG002
+        there: Mapping[str, Any] | None = None,
+    ) -> Footprint:
+        """What it would take of its tenant's quotas to make `wanted`, of that type if it is given; or to make
+        the pool that has the extensions `there` what `wanted` says: then only what is more. For a resource,
+        `there` are its pool's. A size that nobody can tell is None. May reach out."""
+        return wanted.footprint if there is None or isinstance(wanted, Resource) else Footprint()
 
     def create_pool(
         self,

@@ -58,6 +58,17 @@ class ResourceClass(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Footprint:
+    """What a thing takes of its tenant's quotas: pools, resources, CPU in cores, memory in GB (2^30 bytes).
+    None: nobody can tell."""
+
+    pools: int = 0
+    resources: int = 0
+    cpu_cores: float | None = 0
+    memory_gb: float | None = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Thing:
     """What every inventory object has.
 
@@ -65,7 +76,7 @@ class Thing:
     *as of which* this state is known: where the adapter is `ordered` a decimal integer that grows, else ''.
     `tenant` is the tenant's id, or None: the platform's (the source's default tenant is applied by the
     caller, not by the adapter). `extensions` are the backend's own facts under its prefix (`k8s.…`), JSON
-    values only.
+    values only. `takes` is told where it is more than one pool or one resource of no size.
     """
 
     native_id: str
@@ -74,6 +85,12 @@ class Thing:
     tenant: str | None = None
     version: str = ""
     extensions: Mapping[str, Any] = field(default_factory=dict)
+    takes: Footprint | None = None
+
+    @property
+    def footprint(self) -> Footprint:
+        """What it takes of its tenant's quotas."""
+        return self.takes or Footprint()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +124,11 @@ class ResourcePool(Thing):
     location: str = ""
     global_location_id: str = ""
 
+    @property
+    def footprint(self) -> Footprint:
+        """One pool, unless more is told."""
+        return self.takes or Footprint(pools=1)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource(Thing):
@@ -120,6 +142,11 @@ class Resource(Thing):
     global_asset_id: str = ""
     tags: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+
+    @property
+    def footprint(self) -> Footprint:
+        """One resource, unless more is told."""
+        return self.takes or Footprint(resources=1)
 
 
 InventoryObject: TypeAlias = DeploymentManager | ResourceType | ResourcePool | Resource

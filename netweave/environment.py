@@ -5,6 +5,7 @@ import base64
 import os
 import re
 from datetime import timedelta
+from decimal import Decimal
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -68,6 +69,17 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
         return [ip_network(part) for part in names(name)]
     except ValueError as error:
         raise ImproperlyConfigured(f"{name}: {error}") from error
+
+
+def amounts(name: str) -> dict[str, Decimal]:
+    """A comma list of `name=number`, each number 0 or more."""
+    found = {}
+    for part in names(name):
+        what, _, text_ = part.partition("=")
+        if not re.fullmatch(r"\d{1,12}(\.\d{1,3})?", text_):
+            raise ImproperlyConfigured(f"{name} must hold name=number, such as maxResources=100")
+        found[what] = Decimal(text_)
+    return found
 
 
 def keys(name: str) -> list[tuple[str, bytes]]:

@@ -24,7 +24,7 @@ from o2ims.query import QueryError
 from o2ims.record import Fenced
 from o2ims.writes import Occupied
 from tenancy.directory import NotListed
-from tenancy.refusals import BuiltInRole, NotHeld, Refused, Unfit
+from tenancy.refusals import BuiltInRole, Exceeded, NotHeld, Refused, Unfit, Unsized
 
 log = structlog.get_logger()
 
@@ -181,6 +181,23 @@ def _backend(request: HttpRequest, exc: errors.BackendError) -> HttpResponse:
     )
 
 
+def _exceeded(request: HttpRequest, exc: Exceeded) -> HttpResponse:
+    amounts = {name: float(getattr(exc, name)) for name in ("limit", "used", "requested")}
+    whole = {name: int(amount) if amount.is_integer() else amount for name, amount in amounts.items()}
+    text = "There is not that much left of the tenant's quota."
+    members: dict[str, Any] = {
+        "type": "quota-exceeded",
+        "title": "Quota exceeded",
+        "quota": exc.quota,
+        **whole,
+    }
+    return problem(request, 429, text, **members)
+
+
+def _unsized(request: HttpRequest, exc: Unsized) -> HttpResponse:
+    return problem(request, 422, f"This cannot be counted: {exc}.")
+
+
 def _unfit(request: HttpRequest, exc: Unfit) -> HttpResponse:
     fault = {"pointer": f"/{_KEYS.get(exc.field, exc.field)}", "detail": exc.detail}
     return problem(request, 422, f"The body cannot be used: {exc}.", errors=[fault])
@@ -199,6 +216,8 @@ _HANDLERS: tuple[tuple[Any, Any], ...] = (
     ((QueryError, PageError), _parameter),
     ((NotThere, NotListed, Http404), _not_there),
     (Unfit, _unfit),
+    (Exceeded, _exceeded),
+    (Unsized, _unsized),
     ((NotHeld, BuiltInRole), _may_not),
     (Refused, _refused),
     (Malformed, _malformed),

@@ -13,6 +13,7 @@ from tenancy.audit import Deed, Entry, append
 from tenancy.directory import one_of
 from tenancy.models import Binding, Role, Tenant, Token, User, one_at_a_time
 from tenancy.permissions import Action
+from tenancy.quotas import Quota
 from tenancy.refusals import InUse
 from tenancy.representation import TENANT, Wire
 from tenancy.told import told
@@ -64,6 +65,7 @@ def finish(tenant: Tenant) -> None:
         Token.objects.filter(user__tenant=tenant).delete()
         User.objects.filter(tenant=tenant).delete()
         Role.objects.filter(tenant=tenant).delete()
+        Quota.objects.filter(tenant=tenant).delete()
         tenant.delete()
 
 

@@ -81,6 +81,10 @@ HOLD_DELAY = env.duration("HOLD_DELAY", "30s")
 DRAIN = env.duration("DRAIN", "5s")
 PRINCIPALS_OFFLINE = env.duration("PRINCIPALS_OFFLINE", "10m")
 
+# --- tenants
+# ------------------------------------------------------------------------------------------------------------
+DEFAULT_QUOTAS = env.amounts("DEFAULT_QUOTAS")  # of tenants that have none of their own: maxResources=100,…
+
 # --- the audit trail
 # ------------------------------------------------------------------------------------------------------------
 AUDIT_READS = env.choice("AUDIT_READS", ("each", "summary", "off"))

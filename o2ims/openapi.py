@@ -17,7 +17,7 @@ TAGS = [
     {"name": "O2-IMS (O-RAN inventory)", "description": "O-RAN.WG6.O2IMS-INTERFACE, inventory, version 1."},
 ]
 _READ = (400, 401, 403, 404, 405, 406, 413, 500, 502, 503, 504)
-_WRITE = (*_READ, 409, 412, 415, 422, 501)
+_WRITE = (*_READ, 409, 412, 415, 422, 429, 501)
 _VARIANTS = re.compile(r"/(?:O2ims[-_]|o2ims_)infrastructure|/v1/\Z")
 
 

@@ -27,13 +27,14 @@ from django.db.models.functions import Least, Now
 from adapters.base import ImsAdapter
 from adapters.configuration import Backend
 from adapters.errors import BackendError, Broken, Conflict, NotFound, Unreachable, named
-from adapters.types import Batch, Kind
+from adapters.types import Batch, Footprint, Kind
 from o2ims.announcement import announce_now
 from o2ims.connections import connections
 from o2ims.gateway import gateway
 from o2ims.models import Change, Item, Operation, Source
 from o2ims.record import Cause, Record
 from o2ims.sighting import Origin, Sighting, sight
+from tenancy import quotas
 from tenancy.audit import Deed, Entry, append
 from tenancy.permissions import Resource
 from tenancy.trail import Result
@@ -67,7 +68,7 @@ class Caller:
 class Order:
     """What is wanted of which backend, for which owner. `native_name` is what a new object will be called,
     `target` (native id, id) the object that is meant otherwise, `before` its body; `asked` is what the caller
-    sent."""
+    sent, `takes` tells what it would take of the owner's quotas."""
 
     caller: Caller
     backend: Backend
@@ -79,6 +80,7 @@ class Order:
     target: tuple[str, UUID] | None = None
     asked: Mapping[str, Any] = field(default_factory=dict, repr=False)
     before: Mapping[str, Any] | None = field(default=None, repr=False)
+    takes: Callable[[ImsAdapter], Footprint] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +109,9 @@ def carry_out(order: Order, call: Callable[[ImsAdapter], Batch]) -> Outcome:
     outcome = repeated(order.caller, order.fingerprint)
     if outcome is not None:
         return outcome
-    operation = _begin(order)
+    adapter = connections.to(order.backend)
+    operation = _begin(order, _amounts(order, adapter))
     try:
-        adapter = connections.to(order.backend)
         connection.close()  # nobody holds one while waiting for a backend
         batch = call(adapter)
         outcome = _finish(operation, order.backend, adapter, batch, State.DONE)
@@ -122,6 +124,15 @@ def carry_out(order: Order, call: Callable[[ImsAdapter], Batch]) -> Outcome:
         raise
     order.caller.deed.told = True
     return outcome
+
+
+def _amounts(order: Order, adapter: ImsAdapter) -> quotas.Amounts:
+    """What the order would take of its owner's quotas, where there is a limit to any."""
+    if order.owner is None or order.takes is None or not quotas.limits(order.owner):
+        return ()
+    connection.close()
+    takes = order.takes(adapter)
+    return (takes.pools, takes.resources, takes.cpu_cores, takes.memory_gb)
 
 
 def known(caller: Caller) -> Operation | None:
@@ -177,7 +188,7 @@ def settle(operation: Operation) -> None:
         _open(operation).update(deadline=Now() + AGAIN, error=str(error), error_class=named(error))
 
 
-def _begin(order: Order) -> Operation:
+def _begin(order: Order, amounts: quotas.Amounts) -> Operation:
     source = Source.objects.present().filter(key=order.backend.key).first()
     if source is None:
         raise NotFollowed(order.backend.name)
@@ -200,11 +211,14 @@ def _begin(order: Order) -> Operation:
         before=order.before,
         deed=caller.deed.keep(),
         since=source.last_sequence,
+        held=[amount or 0 for amount in amounts],
         started_at=Now(),
         deadline=Now() + settings.OPERATION_LIMIT,
     )
     try:
         with transaction.atomic():
+            if amounts:
+                quotas.take(order.owner or "", amounts)
             operation.save(force_insert=True)
     except IntegrityError as error:
         raise UnderWay from error  # the same key, at the same moment
@@ -331,7 +345,12 @@ def _fail_unheard(operation: Operation, error: BackendError) -> None:
 
 def _end(rows: QuerySet[Operation], **facts: Any) -> int:
     ids = [str(id_) for id_ in rows.values_list("pk", flat=True)]
-    ended = rows.update(**facts, ended_at=Now())
+    with transaction.atomic():
+        holding = rows.exclude(held=[])
+        quotas.lock(holding.values_list("tenant", flat=True))
+        for tenant, held in holding.select_for_update().values_list("tenant", "held"):
+            quotas.release(tenant, held)
+        ended = rows.update(**facts, held=[], ended_at=Now())
     if ended:
         log.info("operation_ended", operation=", ".join(ids), state=str(facts["state"]))
     return ended

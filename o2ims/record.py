@@ -21,6 +21,7 @@ from django.utils import timezone
 from adapters.types import Gone, Kind, object_id
 from o2ims.models import Change, Item, Source
 from o2ims.sighting import Origin, Sighting
+from tenancy.quotas import NOTHING, Usage
 
 BATCH = 500
 KIND_ORDER = {kind: number for number, kind in enumerate(Kind)}
@@ -32,6 +33,7 @@ _UPDATED = (
     "body",
     "hash",
     "mapping_version",
+    "takes",
     "sequence",
     "seen_at",
     "deleted_at",
@@ -59,6 +61,7 @@ class Known:
     tenant: str
     hash: bytes
     mapping_version: int
+    takes: list[float]
     sequence: int
     deleted: bool
 
@@ -161,12 +164,15 @@ class Record:
             "tenant",
             "hash",
             "mapping_version",
+            "takes",
             "sequence",
             "deleted_at",
         )
         return {
-            (kind, id_): Known(row, version, tenant, bytes(hash_), mapping, sequence, deleted is not None)
-            for kind, id_, row, version, tenant, hash_, mapping, sequence, deleted in rows
+            (kind, id_): Known(
+                row, version, tenant, bytes(hash_), mapping, takes, sequence, deleted is not None
+            )
+            for kind, id_, row, version, tenant, hash_, mapping, takes, sequence, deleted in rows
         }
 
     def _bodies(self, rows: Iterable[int]) -> dict[int, Any]:
@@ -217,11 +223,14 @@ class Record:
         fresh = {sighting.key: sighting for sighting in sorted(part, key=self._age)}  # of two, the newer
         before = self._bodies(known[key].row for key in fresh if key in known and not known[key].deleted)
         changes: list[Change] = []
-        silent = False
+        silent, usage = False, Usage()
         items: list[Item] = []
         for key, sighting in fresh.items():
             was = known.get(key)
-            if was is not None and not was.deleted and self._outdated(was):
+            usage.add(sighting.tenant, sighting.takes)
+            if was is not None and not was.deleted:
+                usage.subtract(was.tenant, was.takes)
+            if was is not None and not was.deleted and self._says_nothing_new(sighting, was, before):
                 silent = True
             else:
                 changes += self._changes(source, sighting, was, before.get(was.row) if was else None, cause)
@@ -232,8 +241,13 @@ class Record:
             unique_fields=["source", "kind", "object_id"],
             update_fields=_UPDATED,
         )
-        self._append(source, changes, silent=silent)
+        self._append(source, changes, usage, silent=silent)
         return changes
+
+    def _says_nothing_new(self, sighting: Sighting, was: Known, before: dict[int, Any]) -> bool:
+        """Whether only our own idea of an object has changed: how it is mapped, or what it takes."""
+        same = was.tenant == sighting.tenant and before.get(was.row) == sighting.body
+        return self._outdated(was) or same
 
     def _outdated(self, known: Known) -> bool:
         return known.mapping_version != self.origin.mapping_version
@@ -273,8 +287,9 @@ class Record:
             and (since is None or version or known[key].sequence <= since)
         }
         before = self._bodies(was.row for was in dying.values())
-        changes, tombs, now = [], [], timezone.now()
+        changes, tombs, now, usage = [], [], timezone.now(), Usage()
         for key, was in dying.items():
+            usage.subtract(was.tenant, was.takes)
             changes.append(
                 self._change(source, key, was.tenant, Change.Type.DELETE, before[was.row], None, cause)
             )
@@ -283,7 +298,7 @@ class Record:
             )
         Item.objects.bulk_update(tombs, ["deleted_at", "sequence", "native_version"])
         self._remember({key: version for key, version in part.items() if key not in known}, source)
-        self._append(source, changes, silent=False)
+        self._append(source, changes, usage, silent=False)
         return changes
 
     def _remember(self, unknown: dict[Key, str], source: Source) -> None:
@@ -334,11 +349,13 @@ class Record:
             body=sighting.body,
             hash=sighting.hash,
             mapping_version=self.origin.mapping_version,
+            takes=[] if sighting.takes == NOTHING else list(sighting.takes),
             sequence=sequence,
         )
 
-    def _append(self, source: Source, changes: list[Change], *, silent: bool) -> None:
+    def _append(self, source: Source, changes: list[Change], usage: Usage, *, silent: bool) -> None:
         Change.objects.bulk_create(changes)
+        usage.record()
         facts: dict[str, Any] = {"last_sequence": source.last_sequence} if changes else {}
         if silent:
             facts["generation"] = F("generation") + 1  # Items changed without a Change: mirrors load again

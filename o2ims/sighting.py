@@ -15,6 +15,7 @@ from adapters.configuration import Backend
 from adapters.types import (
     KINDS,
     DeploymentManager,
+    Footprint,
     InventoryObject,
     Kind,
     Resource,
@@ -61,6 +62,7 @@ class Sighting:
     parent: uuid.UUID | None
     body: Mapping[str, Any] = field(repr=False)
     hash: bytes = field(repr=False)
+    takes: tuple[float, ...] = ()
 
     @property
     def key(self) -> tuple[str, uuid.UUID]:
@@ -89,8 +91,21 @@ def sight(origin: Origin, thing: InventoryObject) -> Sighting:
         body = orjson.loads(encoded)
     tenant = thing.tenant or origin.tenant
     parent = uuid.UUID(body["pool_id"]) if kind is Kind.RESOURCE else None
-    digest = hashlib.blake2b(encoded + b"\0" + tenant.encode(), digest_size=16).digest()
-    return Sighting(kind, uuid.UUID(id_), thing.native_id, thing.version, tenant, parent, body, digest)
+    takes = amounts(thing.footprint)
+    what = b"\0".join((encoded, tenant.encode(), repr(takes).encode()))
+    digest = hashlib.blake2b(what, digest_size=16).digest()
+    return Sighting(kind, uuid.UUID(id_), thing.native_id, thing.version, tenant, parent, body, digest, takes)
+
+
+def amounts(footprint: Footprint) -> tuple[float, ...]:
+    """A footprint in the order of `tenancy.quotas.NAMES`; what nobody can tell is nothing."""
+    found = (
+        float(footprint.pools),
+        float(footprint.resources),
+        float(footprint.cpu_cores or 0),
+        float(footprint.memory_gb or 0),
+    )
+    return tuple(round(amount, 3) for amount in found)
 
 
 def _must_fit(origin: Origin, thing: InventoryObject) -> None:

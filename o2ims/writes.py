@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from django.db import Error as DatabaseError
 from adapters.base import ImsAdapter
 from adapters.configuration import Backend
 from adapters.router import Wanted, route
-from adapters.types import Batch, Kind, Resource, ResourcePool
+from adapters.types import Batch, Footprint, Kind, Resource, ResourcePool
 from api.bodies import Fault, Malformed
 from o2ims.drafts import PoolDraft, ResourceDraft
 from o2ims.entry import Entry
@@ -66,10 +67,16 @@ class Writes:
             location=draft.location or "",
             extensions=draft.extensions,
         )
-        order = self._order(
-            backend, Operation.Action.CREATE, Kind.RESOURCE_POOL, tenant, draft.given, native_name=name
-        )
         type_id = self._item(kind_of).native_id if kind_of is not None else ""
+        order = self._order(
+            backend,
+            Operation.Action.CREATE,
+            Kind.RESOURCE_POOL,
+            tenant,
+            draft.given,
+            native_name=name,
+            takes=lambda of: of.footprint(pool, type_native_id=type_id),
+        )
         return self._done(order, lambda to: to.create_pool(name, pool, type_native_id=type_id))
 
     def update_pool(self, id_: str, draft: PoolDraft) -> Outcome:
@@ -89,7 +96,10 @@ class Writes:
             global_location_id=item.body["global_location_id"],
             extensions=draft.extensions,
         )
-        order = self._about(entry, item, Operation.Action.UPDATE, draft.given)
+        order = replace(
+            self._about(entry, item, Operation.Action.UPDATE, draft.given),
+            takes=lambda of: of.footprint(pool, there=item.body["extensions"]),
+        )
         return self._done(order, lambda to: to.update_pool(item.native_id, pool))
 
     def delete_pool(self, id_: str, *, cascade: bool) -> Outcome:
@@ -125,7 +135,13 @@ class Writes:
             extensions=draft.extensions,
         )
         order = self._order(
-            self._backend(pool), Operation.Action.CREATE, Kind.RESOURCE, owner, draft.given, native_name=name
+            self._backend(pool),
+            Operation.Action.CREATE,
+            Kind.RESOURCE,
+            owner,
+            draft.given,
+            native_name=name,
+            takes=lambda of: of.footprint(resource, there=pool.body["extensions"]),
         )
         return self._done(order, lambda to: to.create_resource(name, resource))
 
@@ -201,6 +217,7 @@ class Writes:
         native_name: str = "",
         target: tuple[str, UUID] | None = None,
         before: Mapping[str, Any] | None = None,
+        takes: Callable[[ImsAdapter], Footprint] | None = None,
     ) -> Order:
         return Order(
             caller=self._caller,
@@ -213,6 +230,7 @@ class Writes:
             target=target,
             asked=asked,
             before=before,
+            takes=takes,
         )
 
 

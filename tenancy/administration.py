@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 
 from api.bodies import Absent, Fault
+from tenancy import quotas
 from tenancy.directory import Directory, NotListed, Row, one_of
 from tenancy.drafts import BindingDraft, RoleDraft, TenantDraft, TokenDraft, UserDraft
 from tenancy.models import Binding, Role, Tenant, Token, User
@@ -38,7 +39,11 @@ class Administration:
         tenant.name, tenant.description = draft.name, draft.description
         tenant.status, tenant.contact_email = draft.status, draft.contact_email
         tenant.metadata = dict(draft.metadata)
+        if draft.quotas and Scope.ALL not in self._caller.rights.scopes(Resource.QUOTA, Action.UPDATE):
+            raise PermissionDenied
         tenant.save()
+        for name, limit in draft.quotas.items():
+            quotas.set_limit(tenant.pk, name, limit)
         return tenant
 
     def create_user(self, tenant: Tenant, draft: UserDraft) -> User:

@@ -7,8 +7,9 @@ what is absent gets its default. PATCH says what changes (RFC 7396).
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -16,18 +17,20 @@ from django.core.validators import validate_email
 from django.utils import timezone
 
 from api.bodies import Reading
+from tenancy import quotas
 from tenancy.models import Tenant, label
 from tenancy.permissions import Permission
 
 NAME_MOST, TEXT_MOST, METADATA_MOST, PERMISSIONS_MOST = 200, 4000, 16 * 1024, 500
 ROLE_NAME_MOST, EMAIL_MOST = 63, 254
 TOKEN_DAYS = 90
+QUOTA_MOST = 10**9
 
-_TENANT = frozenset({"name", "description", "status", "contactEmail", "metadata"})
+_TENANT = frozenset({"name", "description", "status", "contactEmail", "metadata", "quotas"})
 _USER = frozenset({"email", "status"})
 _ROLE = frozenset({"name", "description", "permissions"})
 _BINDING = frozenset({"roleId", "expiresAt"})
-_VOLATILE = frozenset({"lastSeenAt"})
+_VOLATILE = frozenset({"lastSeenAt", "usage"})
 _PERMISSION = frozenset({"resource", "action", "scope"})
 
 Wire = Mapping[str, Any]
@@ -52,6 +55,7 @@ class TenantDraft:
     status: str
     contact_email: str
     metadata: Wire
+    quotas: Mapping[str, Decimal | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +105,7 @@ def new_tenant(body: Any) -> TenantDraft:
             label(id_)
         except ValidationError as error:
             reading.fault("tenantId", error.messages[0])
-    return _tenant(reading, id_ or "", Tenant.Status.ACTIVE)
+    return _tenant(reading, id_ or "", Tenant.Status.ACTIVE, {})
 
 
 def changed_tenant(sent: Sent) -> TenantDraft:
@@ -110,7 +114,10 @@ def changed_tenant(sent: Sent) -> TenantDraft:
     choices = dict.fromkeys(
         [Tenant.Status.ACTIVE.value, Tenant.Status.SUSPENDED.value, sent.current["status"]]
     )
-    return _tenant(reading, sent.current["tenantId"], _needed(reading, "status", choices))
+    status, shown = _needed(reading, "status", choices), sent.current["quotas"]
+    if sent.whole and "quotas" not in reading.body:
+        return replace(_tenant(reading, sent.current["tenantId"], status, {}), quotas=dict.fromkeys(shown))
+    return _tenant(reading, sent.current["tenantId"], status, shown)
 
 
 def new_user(body: Any, tenant: str) -> UserDraft:
@@ -189,7 +196,7 @@ def _needed(reading: Reading, key: str, choices: Any) -> str:
     return reading.choice(key, list(choices)) or ""
 
 
-def _tenant(reading: Reading, id_: str, status: str) -> TenantDraft:
+def _tenant(reading: Reading, id_: str, status: str, shown: Wire) -> TenantDraft:
     metadata = reading.mapping("metadata")
     if len(json.dumps(metadata)) > METADATA_MOST:
         reading.fault("metadata", f"must not be larger than {METADATA_MOST} bytes")
@@ -200,9 +207,27 @@ def _tenant(reading: Reading, id_: str, status: str) -> TenantDraft:
         status=status,
         contact_email=_email(reading, "contactEmail"),
         metadata=metadata,
+        quotas=_quotas(reading, shown),
     )
     reading.end()
     return draft
+
+
+def _quotas(reading: Reading, shown: Wire) -> Mapping[str, Decimal | None]:
+    """The limits that are to be others than what is shown."""
+    found: dict[str, Decimal | None] = {}
+    for name, value in reading.mapping("quotas").items():
+        if name not in quotas.ALL:
+            reading.fault("quotas", f"is not known here; there are {', '.join(quotas.ALL)}", name)
+        elif name in shown and value == shown[name]:
+            continue
+        elif value is not None and (
+            isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= QUOTA_MOST
+        ):
+            reading.fault("quotas", f"must be a number from 0 to {QUOTA_MOST}, or null", name)
+        else:
+            found[name] = None if value is None else round(Decimal(str(value)), 3)
+    return found
 
 
 def _user(reading: Reading, name: str, status: str) -> UserDraft:

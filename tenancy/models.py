@@ -375,5 +375,6 @@ class Token(Revocable):
         self.save(update_fields=["revoked_at"])
 
 
+import tenancy.quotas  # noqa: E402
 import tenancy.trail  # noqa: E402 - models too, and this is where Django looks for them
 import tenancy.trust  # noqa: E402, F401

@@ -10,6 +10,7 @@ Refused
 """
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from tenancy.permissions import Permission
 
@@ -48,6 +49,22 @@ class InUse(Refused):
 
 class Taken(Refused):
     """There is one like it already."""
+
+
+class Exceeded(Exception):
+    """There is not that much left of a tenant's quota."""
+
+    def __init__(self, quota: str, *, limit: Decimal, used: Decimal, requested: Decimal) -> None:
+        super().__init__(f"{quota} is {limit:f}, {used:f} of it is taken, and this needs {requested:f}")
+        self.quota, self.limit, self.used, self.requested = quota, limit, used, requested
+
+
+class Unsized(Exception):
+    """A quota is set on what nobody can tell of a thing before it is there."""
+
+    def __init__(self, quota: str) -> None:
+        super().__init__(f"{quota} is set, and nobody can tell how much of it this would take")
+        self.quota = quota
 
 
 class Unfit(Refused):

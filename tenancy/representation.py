@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from tenancy import quotas
 from tenancy.models import Binding, Role, Tenant, Token, User
 from tenancy.permissions import Permission
 from tenancy.principals import Principal
@@ -32,11 +33,14 @@ class Noun:
 
 
 def _tenant(row: Tenant) -> Wire:
+    limits, usage = quotas.shown(row.quotas.all())
     return {
         "tenantId": row.pk,
         "name": row.name,
         "description": row.description,
         "status": row.status,
+        "quotas": limits,
+        "usage": usage,
         "contactEmail": row.contact_email,
         "metadata": row.metadata,
         "createdAt": _at(row.created_at),
@@ -184,7 +188,13 @@ def _at(time: datetime | None) -> str | None:
     return None if time is None else time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-TENANT = Noun(name="tenants", component="Tenant", wire=_tenant, filters={"status": "status"})
+TENANT = Noun(
+    name="tenants",
+    component="Tenant",
+    wire=_tenant,
+    filters={"status": "status"},
+    volatile=frozenset({"usage"}),
+)
 USER = Noun(
     name="users",
     component="User",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tenancy import drafts
+from tenancy import drafts, quotas
 from tenancy.permissions import Action, Resource, Scope
 from tenancy.roles import BUILT_IN
 
@@ -58,6 +58,17 @@ def _answered(text: str, example: dict[str, Any], **properties: dict[str, Any]) 
     }
 
 
+def _amounts(text: str, *, null: bool) -> dict[str, Any]:
+    one = {"type": ["number", "null"] if null else "number", "minimum": 0}
+    return {
+        "type": "object",
+        "description": text,
+        "properties": dict.fromkeys(quotas.ALL, one),
+        "required": list(quotas.ALL),
+        "additionalProperties": False,
+    }
+
+
 def _sent(text: str, required: list[str], example: dict[str, Any], **properties: Any) -> dict[str, Any]:
     return {
         "type": "object",
@@ -78,6 +89,11 @@ def _replaced(
     return {**found, "additionalProperties": False}
 
 
+_SOME_QUOTAS = {
+    key: value
+    for key, value in _amounts("Limits to set; null: the platform's default.", null=True).items()
+    if key != "required"
+}
 _TENANT = _answered(
     "A tenant: an organisation that sees only its own.",
     {
@@ -85,6 +101,8 @@ _TENANT = _answered(
         "name": "Acme Mobile",
         "description": "",
         "status": "active",
+        "quotas": {**dict.fromkeys(quotas.ALL), "maxResources": 100},
+        "usage": {**dict.fromkeys(quotas.ALL, 0), "maxResources": 42},
         "contactEmail": "noc@acme.example",
         "metadata": {"contract": "C-17"},
         **_TIMES,
@@ -93,6 +111,8 @@ _TENANT = _answered(
     name=_NAME,
     description=_TEXT,
     status={"type": "string", "enum": ["active", "suspended", "pendingDeletion"]},
+    quotas=_amounts("Limits; null: none. Where nothing was set, the platform's default.", null=True),
+    usage=_amounts("What is there, and what writes under way will add.", null=False),
     contactEmail=_EMAIL,
     metadata=_METADATA,
     createdAt=_TIME,
@@ -283,6 +303,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         description=_TEXT,
         contactEmail=_EMAIL,
         metadata=_METADATA,
+        quotas=_SOME_QUOTAS,
     ),
     "CreateUser": _sent(
         "A user to add. `name` ends with @ and the tenant's id; roles are given with `bindings`.",
@@ -331,6 +352,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         _BINDING, "Another role, or another end.", ["roleId"], ("roleId", "expiresAt")
     ),
 }
+SCHEMAS["UpdateTenant"]["properties"] = {**_TENANT["properties"], "quotas": _SOME_QUOTAS}
 for _name in ("Tenant", "User", "Role", "Binding"):
     SCHEMAS[f"Patch{_name}"] = {
         **{key: value for key, value in SCHEMAS[f"Update{_name}"].items() if key != "required"},

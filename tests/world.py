@@ -102,7 +102,7 @@ class World:
         objects: int = 120,
         things: Iterable[InventoryObject] | None = None,
         ordered: bool = True,
-        mapping_version: int = 1,
+        mapping_version: int = Adapter.mapping_version,
         **facts: Any,
     ) -> Recorded:
         """A source of this name with the sample (or with `things`), recorded and followed."""
@@ -114,7 +114,9 @@ class World:
         mirror.follow()
         return recorded
 
-    def source(self, name: str, *, ordered: bool = True, mapping_version: int = 1, **facts: Any) -> Recorded:
+    def source(
+        self, name: str, *, ordered: bool = True, mapping_version: int = Adapter.mapping_version, **facts: Any
+    ) -> Recorded:
         """A source of this name without objects."""
         Source.take(backend(name, **facts), order=len(self.sources))
         source = Source.objects.get(key=name)

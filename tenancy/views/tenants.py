@@ -31,7 +31,7 @@ class Tenants(Collection):
 
     def rows(self, request: Request) -> QuerySet[Tenant]:
         """The caller's tenants."""
-        return self.directory(request).tenants()
+        return self.directory(request).tenants().prefetch_related("quotas")
 
     def change(self, row: Tenant, sent: Sent, administration: Administration) -> None:
         """Another name, state, ..."""

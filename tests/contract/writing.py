@@ -13,7 +13,7 @@ import pytest
 
 from adapters.base import ImsAdapter
 from adapters.errors import Conflict, Invalid, NotFound
-from adapters.types import Ability, Batch, Gone, InventoryObject, Kind, Resource, ResourcePool
+from adapters.types import Ability, Batch, Footprint, Gone, InventoryObject, Kind, Resource, ResourcePool
 from tests.contract.ims import Backend, away, keyed, watching
 
 OWNERS = ("acme", "globex", None)
@@ -59,6 +59,18 @@ class WritesPools:
         assert listed(adapter, made.native_id) == replace(made, version="")
         if adapter.ordered:
             assert int(made.version) > 0
+
+    def test_a_new_pool_takes_of_quotas_what_was_said_before(
+        self, adapter: ImsAdapter, backend: Backend
+    ) -> None:
+        wanted = draft(backend, "pool-n")
+        said = adapter.footprint(wanted)
+        made = pool_of(adapter.create_pool("pool-n", wanted))
+        assert said.pools == made.footprint.pools == 1
+        assert said.resources == made.footprint.resources
+        assert said.cpu_cores in {None, made.footprint.cpu_cores}
+        same = replace(made, extensions={})
+        assert adapter.footprint(same, there=made.extensions) == Footprint()
 
     def test_what_carries_no_tenant_is_the_sources(self, adapter: ImsAdapter, backend: Backend) -> None:
         adapter.options = replace(adapter.options, tenant="acme")
@@ -235,6 +247,15 @@ class WritesResources:
         assert made.description == "new"
         assert listed(adapter, made.native_id) == replace(made, version="")
         assert listed(adapter, pool.native_id) == replace(pool, version=""), "it is outside the pool's size"
+
+    def test_a_new_resource_takes_of_quotas_what_was_said_before(
+        self, adapter: ImsAdapter, pool: ResourcePool
+    ) -> None:
+        wanted = self.draft(pool)
+        said = adapter.footprint(wanted, there=pool.extensions)
+        made = resource_of(adapter.create_resource("resource-n", wanted))
+        assert said.resources == made.footprint.resources == 1
+        assert (said.cpu_cores, said.memory_gb) == (made.footprint.cpu_cores, made.footprint.memory_gb)
 
     def test_a_resource_of_a_name_that_the_owner_has_is_a_conflict(
         self, adapter: ImsAdapter, pool: ResourcePool

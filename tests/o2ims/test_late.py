@@ -149,7 +149,7 @@ async def test_a_list_that_began_before_an_own_write_takes_nothing_back(relistin
     def write() -> tuple[UUID, UUID]:
         """One pool is made and another changed, as a web process would record it."""
         source = Source.objects.get(key="one")
-        origin = Origin("one", "", "mock", ordered=True, mapping_version=1)
+        origin = Origin("one", "", "mock", ordered=True, mapping_version=Memory.mapping_version)
         record = Record(source.pk, None, origin)
         made = hands.create_pool("workers", ResourcePool(native_id="", name="workers", tenant="acme"))
         changed = hands.update_pool(

@@ -47,7 +47,7 @@ def test_a_log_that_was_pruned_behind_us_means_loading_again(world: World) -> No
 
 def test_a_silent_rewrite_reaches_the_mirror(world: World) -> None:
     world.add("one", things=small(1))
-    world.source("one", mapping_version=2).see(resource("node-1", description="mapped better"))
+    world.source("one", mapping_version=99).see(resource("node-1", description="mapped better"))
     world.follow()
     assert held(mirror) == {"node-1": "mapped better"}
 

@@ -3,7 +3,7 @@ write wants to know."""
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any, ClassVar, TypeVar
 
@@ -16,13 +16,14 @@ from adapters.ims.kubernetes.cluster import Changes
 from adapters.ims.kubernetes.discovery import Collection
 from adapters.ims.kubernetes.machine_api import MachineApi, abilities
 from adapters.ims.kubernetes.observation import Observation
-from adapters.ims.kubernetes.pools import LABELS
+from adapters.ims.kubernetes.pools import LABELS, flavor_in
 from adapters.ims.kubernetes.survey import Ask, Found, Survey, discover, survey
 from adapters.kube import Connection, Session
 from adapters.types import (
     Ability,
     Batch,
     DeploymentManager,
+    Footprint,
     InventoryObject,
     Kind,
     Metadata,
@@ -45,7 +46,7 @@ class Adapter(ImsAdapter):
     (4m)."""
 
     ordered = True
-    mapping_version = 2
+    mapping_version = 3
     prefix = "k8s"
     kind: ClassVar[str] = "kubernetes"
     #: What is read besides what every cluster has and its Machine APIs.
@@ -114,6 +115,20 @@ class Adapter(ImsAdapter):
             raise NotFound(self.name, f"has no {kind} {native_name}")
         by_name = sets.by_name if kind is Kind.RESOURCE_POOL else machines.by_name
         return by_name(api, native_name, tenant)
+
+    def footprint(
+        self,
+        wanted: ResourcePool | Resource,
+        *,
+        type_native_id: str = "",
+        there: Mapping[str, Any] | None = None,
+    ) -> Footprint:
+        """Machines, as many and as large as the set or its template says."""
+        if isinstance(wanted, Resource):
+            flavor = flavor_in(there or {})
+            return flavor.times(1) if flavor else Footprint(resources=1, cpu_cores=None, memory_gb=None)
+        api = self._machine_api()
+        return sets.wanted(api, wanted, type_native_id) if there is None else sets.grown(api, wanted, there)
 
     def create_pool(self, native_name: str, pool: ResourcePool, *, type_native_id: str = "") -> Batch:
         """A MachineSet or a MachineDeployment, from a machine template."""

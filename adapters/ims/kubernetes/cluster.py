@@ -213,18 +213,19 @@ class Cluster:
         return None
 
     def _node(self, node: Node) -> Resource:
-        machines, pool = [], None
+        machines, pool, made = [], None, False
         if self._identity.machine_apis:
             machines = joins.machines_of(self._store, node.meta.name)
             sets = (joins.set_of(self._store, machine) for machine in machines)
             pool = next(filter(None, sets), None) or joins.pool_of_node(self._store, node.meta.name)
+            made = not machines or any(joins.made(self._store, machine) for machine in machines)
         machine = machines[0] if machines else None
         if pool:
-            return mapping.node_resource(node, machine, pool.meta.uid, pool.meta.tenant)
+            return mapping.node_resource(node, machine, pool, made=made)
         label = pools.label_pool(node.labels, self._identity.pool_labels)
         if label:
             self._labels[label.native_id] = label
-        return mapping.node_resource(node, machine, label.native_id if label else pools.DEFAULT, None)
+        return mapping.node_resource(node, machine, None, label.native_id if label else pools.DEFAULT)
 
     def _machine(self, ref: Ref, machine: Machine) -> Resource | None:
         """A Machine whose Node is there is that Node's resource; of two Machines of one Node only the first
@@ -234,10 +235,8 @@ class Cluster:
             return None
         if name and joins.machines_of(self._store, name)[0].meta.uid != machine.meta.uid:
             return None
-        pool = joins.set_of(self._store, machine)
-        if pool:
-            return mapping.machine_resource(machine, pool.meta.uid, pool.meta.tenant)
-        return mapping.machine_resource(machine, pools.DEFAULT, None)
+        pool, made = joins.set_of(self._store, machine), joins.made(self._store, machine)
+        return mapping.machine_resource(machine, pool, made=made, default=pools.DEFAULT)
 
     def _volume(self, volume: Volume) -> Resource:
         storage_class = self._store.get((CLASSES, volume.storage_class)) if volume.storage_class else None

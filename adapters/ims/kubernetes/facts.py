@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sys import intern
 from typing import Any, Self, TypeAlias
 
+from adapters.ims.kubernetes.flavor import Flavor
 from adapters.ims.kubernetes.meta import TAGS, TEMPLATE, Meta, mapping, tag_list, text, texts
 from adapters.ims.kubernetes.platform import ClusterVersion, Infrastructure, MachineConfigPool
 
@@ -148,6 +149,7 @@ class MachineSet:
     zones: tuple[str, ...]
     nodes: tuple[str, ...]
     template: str
+    flavor: Flavor | None
 
     @classmethod
     def of(cls, raw: Mapping[str, Any], kind: str) -> Self:
@@ -164,6 +166,7 @@ class MachineSet:
             zones=tuple(sorted({str(zone) for zone in zones if zone})),
             nodes=tuple(sorted(text(ref, "name") for ref in status.get("nodeRefs") or ())),
             template=text(mapping(raw["metadata"], "annotations"), TEMPLATE),
+            flavor=Flavor.of(mapping(raw["metadata"], "annotations")),
         )
 
 

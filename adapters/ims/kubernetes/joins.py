@@ -61,6 +61,11 @@ def set_of(store: Store, machine: Machine) -> MachineSet | None:
     return owning(store, machine.meta, machine.api) or _set_by(store, "set-by-uid", machine.pool_id)
 
 
+def made(store: Store, machine: Machine) -> bool:
+    """Whether a set makes this Machine, rather than a label putting it into its pool."""
+    return owning(store, machine.meta, machine.api) is not None
+
+
 def pool_of_node(store: Store, name: str) -> MachineSet | None:
     """The MachinePool that says the Node is its own: its nodes may have no Machines."""
     return _set_by(store, "set-of-node", name)

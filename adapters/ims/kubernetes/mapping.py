@@ -8,13 +8,14 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from adapters.ims.kubernetes.facts import Machine, Naming, Node, StorageClass, Volume
+from adapters.ims.kubernetes.facts import Machine, MachineSet, Naming, Node, StorageClass, Volume
 from adapters.ims.kubernetes.meta import deleting, present
 from adapters.ims.kubernetes.platform import Platform
 from adapters.ims.kubernetes.pools import STORAGE
 from adapters.ims.kubernetes.quantity import number, quantity
 from adapters.types import (
     DeploymentManager,
+    Footprint,
     Resource,
     ResourceClass,
     ResourceKind,
@@ -78,17 +79,20 @@ def volume_type(volume: Volume, storage_class: StorageClass | None) -> str:
     return f"storage-class/name/{volume.storage_class}" if volume.storage_class else "storage-class/none"
 
 
-def node_resource(node: Node, machine: Machine | None, pool_id: str, pool_tenant: str | None) -> Resource:
-    """A Node, with its Machine if it has one: then it is that Machine, for life."""
+def node_resource(
+    node: Node, machine: Machine | None, pool: MachineSet | None, label_pool: str = "", *, made: bool = False
+) -> Resource:
+    """A Node in the pool of a set (that has `made` it), or of a label; with its Machine if it has one: then
+    it is that Machine, for life."""
     meta = machine.meta if machine else node.meta
     zone, roles = node_zone(node), _roles(node)
     return Resource(
         native_id=meta.uid,
         name=node.meta.name,
         description=node.meta.description or meta.description,
-        tenant=node.meta.tenant or meta.tenant or pool_tenant,
+        tenant=node.meta.tenant or meta.tenant or (pool.meta.tenant if pool else None),
         type_native_id=node_type(node, machine),
-        pool_native_id=pool_id,
+        pool_native_id=pool.meta.uid if pool else label_pool,
         global_asset_id=_asset(node.system_uuid),
         tags=node.meta.tags or meta.tags,
         groups=tuple(sorted([*(f"role/{role}" for role in roles), *([f"zone/{zone}"] if zone else [])])),
@@ -116,18 +120,30 @@ def node_resource(node: Node, machine: Machine | None, pool_id: str, pool_tenant
                 **deleting(node.meta, meta),
             }
         ),
+        takes=_taken(pool, _amount(node.capacity, "cpu"), _amount(node.capacity, "memory") / _GIB, made=made),
     )
 
 
-def machine_resource(machine: Machine, pool_id: str, pool_tenant: str | None) -> Resource:
-    """A Machine that is no node (yet, or any more)."""
+def _taken(pool: MachineSet | None, cpu: float | None, memory: float | None, *, made: bool) -> Footprint:
+    """What a machine takes of quotas beside its pool. One that a set makes was counted with the set, as far
+    as that says how large it is."""
+    counted = made and pool is not None
+    if counted and pool and pool.flavor:
+        return Footprint()
+    return Footprint(resources=0 if counted else 1, cpu_cores=cpu, memory_gb=memory)
+
+
+def machine_resource(machine: Machine, pool: MachineSet | None, *, made: bool, default: str) -> Resource:
+    """A Machine that is no node (yet, or any more), in the pool of a set (that has `made` it) or the default
+    one."""
+    flavor = pool.flavor if pool else None
     return Resource(
         native_id=machine.meta.uid,
         name=machine.meta.called,
         description=machine.meta.description,
-        tenant=machine.meta.tenant or pool_tenant,
+        tenant=machine.meta.tenant or (pool.meta.tenant if pool else None),
         type_native_id=machine_type(machine),
-        pool_native_id=pool_id,
+        pool_native_id=pool.meta.uid if pool else default,
         tags=machine.meta.tags,
         groups=(f"zone/{machine.zone}",) if machine.zone else (),
         extensions=present(
@@ -141,6 +157,9 @@ def machine_resource(machine: Machine, pool_id: str, pool_tenant: str | None) ->
                 "k8s.providerId": machine.provider_id,
                 **deleting(machine.meta),
             }
+        ),
+        takes=_taken(
+            pool, flavor.cpu_cores if flavor else None, flavor.memory_gb if flavor else None, made=made
         ),
     )
 

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from adapters.ims.kubernetes.facts import MachineSet
+from adapters.ims.kubernetes.flavor import Flavor
 from adapters.ims.kubernetes.meta import deleting, present
-from adapters.types import ResourcePool
+from adapters.types import Footprint, ResourcePool
 
+#: Extensions of a pool: how large one of its machines is, where its set says.
+CPU, MEMORY = "k8s.machineset.cpuCores", "k8s.machineset.memoryGB"
 DEFAULT = "default"
 STORAGE = "storage"
 LABELS = (
@@ -61,6 +65,7 @@ def set_pool(found: MachineSet, node_zones: Iterable[str]) -> ResourcePool:
                 "k8s.machineset.name": found.meta.name,
                 "k8s.machineset.namespace": found.meta.namespace,
                 "k8s.machineset.replicas": found.replicas,
+                **({CPU: found.flavor.cpu_cores, MEMORY: found.flavor.memory_gb} if found.flavor else {}),
                 "k8s.machineTemplate": found.template,
                 "k8s.instanceType": found.instance_type,
                 "k8s.createdAt": found.meta.created,
@@ -68,7 +73,22 @@ def set_pool(found: MachineSet, node_zones: Iterable[str]) -> ResourcePool:
                 **deleting(found.meta),
             }
         ),
+        takes=_taken(found),
     )
+
+
+def _taken(found: MachineSet) -> Footprint:
+    """As many machines as it is to have: they take nothing beside it, but what it does not say."""
+    if found.flavor is None:
+        return Footprint(pools=1, resources=found.replicas)
+    return found.flavor.times(found.replicas, pools=1)
+
+
+def flavor_in(extensions: Mapping[str, Any]) -> Flavor | None:
+    """That of the machines of a pool with these extensions, if it says."""
+    if CPU not in extensions or MEMORY not in extensions:
+        return None
+    return Flavor(extensions[CPU], extensions[MEMORY])
 
 
 def derived_pool(native_id: str, label: LabelPool | None, node_zones: Iterable[str]) -> ResourcePool:

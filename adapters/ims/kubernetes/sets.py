@@ -12,13 +12,15 @@ from adapters.errors import Conflict, Invalid, NotFound, Unsupported
 from adapters.ims.kubernetes import names, templates
 from adapters.ims.kubernetes.discovery import MACHINES, NODES, SETS, VOLUMES
 from adapters.ims.kubernetes.facts import CLUSTER_API, MACHINE_SET, OPENSHIFT, POOL_ID
+from adapters.ims.kubernetes.flavor import Flavor
 from adapters.ims.kubernetes.machine_api import WRITABLE, Changed, MachineApi
 from adapters.ims.kubernetes.meta import NAME, TEMPLATE, TENANT
 from adapters.ims.kubernetes.names import pointer
+from adapters.ims.kubernetes.pools import flavor_in
 from adapters.ims.kubernetes.scene import Scene
 from adapters.ims.kubernetes.store import Ref
 from adapters.ims.kubernetes.templates import MachineTemplate
-from adapters.types import Ability, Batch, Gone, Kind, Resource, ResourcePool
+from adapters.types import Ability, Batch, Footprint, Gone, Kind, Resource, ResourcePool
 
 REPLICAS = "k8s.machineset.replicas"
 #: What a pool of a template of each API is.
@@ -53,6 +55,29 @@ def create(api: MachineApi, native_name: str, pool: ResourcePool, type_native_id
     labels = {"metadata": {"labels": {POOL_ID: raw["metadata"]["uid"]}}}
     raw = api.change(ref, raw, lambda _: {**labels, "spec": {"replicas": replicas, "template": labels}})
     return _answer(api, scene, ref, raw)
+
+
+def wanted(api: MachineApi, pool: ResourcePool, type_native_id: str) -> Footprint:
+    """What a new pool would take."""
+    named = pool.extensions.get(templates.KEY)
+    template = templates.choose(
+        api.source, api.config, api.found.machine_apis, named=named, type_native_id=type_native_id
+    )
+    replicas = _replicas(api.source, pool.extensions.get(REPLICAS, 1))
+    return _times(template.flavor, replicas, pools=1)
+
+
+def grown(api: MachineApi, pool: ResourcePool, there: Mapping[str, Any]) -> Footprint:
+    """What more a pool that has the extensions `there` would take, made what `pool` says."""
+    was = there.get(REPLICAS, 0)
+    more = max(0, _replicas(api.source, pool.extensions.get(REPLICAS, was)) - was)
+    return _times(flavor_in(there), more)
+
+
+def _times(flavor: Flavor | None, replicas: int, *, pools: int = 0) -> Footprint:
+    if flavor is not None or not replicas:
+        return (flavor or Flavor(0, 0)).times(replicas, pools=pools)
+    return Footprint(pools=pools, resources=replicas, cpu_cores=None, memory_gb=None)
 
 
 def update(api: MachineApi, native_id: str, pool: ResourcePool) -> Batch:
@@ -179,6 +204,7 @@ def _manifest(
     cluster = {"clusterName": template.spec["clusterName"]} if template.group == CLUSTER_API else {}
     annotations = {
         TEMPLATE: template.name,
+        **(template.flavor.annotations() if template.flavor else {}),
         **({NAME: native_name} if native_name != name else {}),
         **({"description": pool.description} if pool.description else {}),
     }

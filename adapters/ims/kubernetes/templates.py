@@ -6,6 +6,8 @@ machineTemplates:
     namespace: …           default: the adapter's `namespace`, else `openshift-machine-api` or `default`
     labels: {…}            of the set and its machines
     annotations: {…}       of the machines
+    cpuCores, memoryGb     how large one machine is (GB of 2^30 bytes): quotas count it; written on the set,
+                           where autoscalers read it too
     spec: {…}              a Machine's spec as it is: providerSpec; or clusterName, bootstrap,
     infrastructureRef
 """
@@ -25,6 +27,7 @@ from adapters.ims.kubernetes.facts import (
     Machine,
     MachineSet,
 )
+from adapters.ims.kubernetes.flavor import Flavor
 from adapters.ims.kubernetes.mapping import machine_type
 from adapters.ims.kubernetes.meta import TENANT
 from adapters.ims.kubernetes.names import pointer
@@ -33,7 +36,8 @@ KEY = "k8s.machineTemplate"
 
 _GROUPS = {"openshift": OPENSHIFT, "cluster-api": CLUSTER_API}
 _NAMESPACES = {OPENSHIFT: "openshift-machine-api", CLUSTER_API: "default"}
-_KEYS = ("api", "namespace", "labels", "annotations", "spec")
+_SIZES = ("cpuCores", "memoryGb")
+_KEYS = ("api", "namespace", "labels", "annotations", "spec", *_SIZES)
 _OURS = {TENANT, POOL_ID, MACHINE_SET, CLUSTER_NAME}
 
 
@@ -47,6 +51,7 @@ class MachineTemplate:
     labels: Mapping[str, str]
     annotations: Mapping[str, str]
     spec: Mapping[str, Any]
+    flavor: Flavor | None
 
     @property
     def group(self) -> str:
@@ -131,6 +136,7 @@ def _template(source: str, config: Mapping[str, Any], name: str, apis: tuple[str
             labels=raw.get("labels") or {},
             annotations=raw.get("annotations") or {},
             spec=raw["spec"],
+            flavor=_flavor(raw),
         )
         assert made.type_native_id
         assert made.location is not None
@@ -170,7 +176,14 @@ def _read(source: str, config: Mapping[str, Any], name: str) -> Mapping[str, Any
             raise Misconfigured(source, f"{where}.{key} may not have {ours[0]}: it is set for each pool")
     if not _mapping(source, raw, "spec", f"{where}.spec"):
         raise Misconfigured(source, f"{where}.spec is needed: a Machine's spec")
+    sizes = [raw[key] for key in _SIZES if key in raw]
+    if len(sizes) == 1 or not all(isinstance(one, int | float) and one > 0 for one in sizes):
+        raise Misconfigured(source, f"{where}: {' and '.join(_SIZES)} go together, two numbers above 0")
     return raw
+
+
+def _flavor(raw: Mapping[str, Any]) -> Flavor | None:
+    return Flavor(*(float(raw[key]) for key in _SIZES)) if _SIZES[0] in raw else None
 
 
 def _mapping(source: str, raw: Mapping[str, Any], key: str, where: str) -> Mapping[str, Any]:

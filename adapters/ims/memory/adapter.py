@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
 from adapters.base import ImsAdapter, Options
 from adapters.errors import Conflict, Invalid, NotFound, Unsupported
@@ -14,6 +15,7 @@ from adapters.types import (
     Ability,
     Batch,
     DeploymentManager,
+    Footprint,
     InventoryObject,
     Kind,
     Metadata,
@@ -33,6 +35,7 @@ class Adapter(ImsAdapter):
     the same one are the same things, seen twice; default: the source's id)."""
 
     ordered = True
+    mapping_version = 2
     prefix = "mock"
 
     def __init__(self, options: Options) -> None:
@@ -149,8 +152,9 @@ class Adapter(ImsAdapter):
                 raise Invalid(self.name, "has no such pool", pointer="/resourcePoolId")
             type_id = resource.type_native_id or f"type-{pool.extensions.get('mock.type', '')}"
             self._must_have(ResourceType, type_id, "/resourceTypeId")
+            takes = self.footprint(resource)
             extensions = _given(self.name, resource)
-            made = replace(resource, type_native_id=type_id, extensions=extensions)
+            made = replace(resource, type_native_id=type_id, extensions=extensions, takes=takes)
             return self._insert(state, native_name, made)
 
     def delete_resource(self, native_id: str, *, tenant: str | None) -> Batch:
@@ -159,6 +163,22 @@ class Adapter(ImsAdapter):
         with state.changing():
             self._owned(Resource, native_id, tenant)
             return Batch(gone=(state.drop(Kind.RESOURCE, native_id),))
+
+    def footprint(
+        self,
+        wanted: ResourcePool | Resource,
+        *,
+        type_native_id: str = "",
+        there: Mapping[str, Any] | None = None,
+    ) -> Footprint:
+        """A resource's is that of its type, a pool's its own: it has no resources yet."""
+        if isinstance(wanted, ResourcePool):
+            return wanted.footprint if there is None else Footprint()
+        pool = self._open().get(ResourcePool, wanted.pool_native_id)
+        usual = f"type-{pool.extensions.get('mock.type', '')}" if pool else ""
+        found = self._open().get(ResourceType, wanted.type_native_id or type_native_id or usual)
+        facts = found.extensions if found else {}
+        return Footprint(resources=1, cpu_cores=facts.get("mock.cpu"), memory_gb=facts.get("mock.memory"))
 
     def tick(self) -> None:
         """One change, as the living sample makes them: four resources change, then one comes or goes."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from adapters.types import (
     DeploymentManager,
+    Footprint,
     InventoryObject,
     Resource,
     ResourceClass,
@@ -134,6 +135,7 @@ def _resource(pool_id: str, pool: _Pool, number: int, assets: str) -> Resource:
             "mock.rack": f"rack-{number // 20}",
             "mock.utilization": number * 7 % 100,
         },
+        takes=Footprint(resources=1, cpu_cores=model.cpu, memory_gb=model.memory),
     )
 
 

@@ -21,6 +21,7 @@ from adapters.types import (
     KINDS,
     Batch,
     DeploymentManager,
+    Footprint,
     Gone,
     InventoryObject,
     Kind,
@@ -172,5 +173,6 @@ class State:
 
 def _decode(cls: type[Row], body: bytes) -> Row:
     values = orjson.loads(body)
+    values["takes"] = Footprint(**values["takes"]) if values.get("takes") else None
     values.update({name: tuple(values[name]) for name in _LISTS if name in values})
     return cls(**values)
