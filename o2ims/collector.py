@@ -248,7 +248,10 @@ class Collector:
         ends: list[tuple[Key, str]] = []
         if batch.full:  # before anything of a list is recorded that is not to be believed
             seen = {s.key for s in sightings} | record.keys_of(*unmapped, *batch.unmapped)
-            ends = await self._missing(record, seen, since, self._as_of(record, batch))
+            as_of = self._as_of(record, batch)
+            # First: from here on no own write begins what the list lacks, and one that just did is missing.
+            await in_thread(record.settle, listed_version=as_of)
+            ends = await self._missing(record, seen, since, as_of)
         changes = await in_thread(record.sightings, sightings, cause, since=since if batch.full else None)
         if batch.full:
             changes += await in_thread(record.gone, ends, cause, since=since)
@@ -279,7 +282,6 @@ class Collector:
         await in_thread(
             record.settle,
             checkpoint=batch.checkpoint,
-            listed_version=self._as_of(record, batch),
             listed_at=Now(),
             contact_at=Now(),
             state=Source.State.UP,

@@ -173,13 +173,15 @@ def settle(operation: Operation) -> None:
         return
     try:
         adapter = connections.to(backend)
+        record = Record(operation.source_id, None, Origin.of(backend, adapter))
+        known = record.version(operation.kind, operation.object_id), record.sequence()
         connection.close()
         try:
             batch = _look(operation, adapter)
         except NotFound as error:
-            _absent(operation, backend, adapter, error)
+            _absent(operation, backend, record, known, error)
             return
-        if _is_anothers(operation, batch, Origin.of(backend, adapter)):
+        if _is_anothers(operation, batch, record.origin):
             _fail_unheard(operation, Conflict(backend.name, f"has a {operation.kind} of that name already"))
         elif operation.action == Action.CREATE or not _look_again(operation):
             _finish(operation, backend, adapter, batch, State.SETTLED)
@@ -296,17 +298,20 @@ def _is_anothers(operation: Operation, batch: Batch, origin: Origin) -> bool:
     return Item.objects.filter(**of_it, deleted_at__isnull=True).exists() and not begun.exists()
 
 
-def _absent(operation: Operation, backend: Backend, adapter: ImsAdapter, error: NotFound) -> None:
+def _absent(
+    operation: Operation, backend: Backend, record: Record, known: tuple[str, int], error: NotFound
+) -> None:
     """The backend has no such object: a deletion was done; anything else was not, once a write has had its
-    time."""
+    time. It is gone as of what was `known` before somebody looked (its version, the log's end): what is made
+    again, or told, while they look is newer."""
     if operation.action != Action.DELETE or operation.object_id is None:
         if not _look_again(operation):
             _fail_unheard(operation, error)
         return
-    record = Record(operation.source_id, None, Origin.of(backend, adapter))
+    version, since = known
     cause = Cause(operation.request_id, operation.traceparent)
     with transaction.atomic():
-        changes = record.gone([((operation.kind, operation.object_id), "")], cause)
+        changes = record.gone([((operation.kind, operation.object_id), version)], cause, since=since)
         if _end(_open(operation), state=State.SETTLED, error="", error_class=""):
             append([_told(operation, operation.object_id, None, State.SETTLED)])
     announce_now(backend.name, changes, operation.request_id)

@@ -90,8 +90,8 @@ class Record:
                 source = self._locked()
                 known = self._known(sighting.object_id for sighting in part)
                 news = [s for s in part if self._news(s, known.get(s.key), since)]
-                if self._epoch is None:
-                    news = [s for s in news if not self._gone_since(s, known.get(s.key), source)]
+                if since is None:
+                    news = [s for s in news if not self._listed_since(s.version, source)]
                     self._confirm(part, known)
                 changes += self._write(source, news, known, cause)
         return changes
@@ -107,7 +107,10 @@ class Record:
         changes: list[Change] = []
         for part in parts(ordered):
             with transaction.atomic():
-                changes += self._bury(self._locked(), dict(part), cause, since)
+                source, ends = self._locked(), dict(part)
+                if since is None:
+                    ends = {key: v for key, v in ends.items() if not self._listed_since(v, source)}
+                changes += self._bury(source, ends, cause, since)
         return changes
 
     def missing(self, seen: set[Key], since: int, *, as_of: str = "") -> tuple[list[tuple[Key, str]], int]:
@@ -138,6 +141,13 @@ class Record:
     def sequence(self) -> int:
         """The newest Change's sequence."""
         return Source.objects.values_list("last_sequence", flat=True).get(pk=self._source_id)
+
+    def version(self, kind: str, id_: uuid.UUID | None) -> str:
+        """The version as of which an object, or its end, is known; '' where there is none to compare with."""
+        if id_ is None or not self.origin.ordered:
+            return ""
+        rows = Item.objects.filter(source_id=self._source_id, kind=kind, object_id=id_)
+        return rows.values_list("native_version", flat=True).first() or ""
 
     def checkpoint(self) -> str:
         """What the last batch left as advice for the next watch."""
@@ -198,21 +208,22 @@ class Record:
         # one.
         return int(version) <= int(known.version) if known.deleted else int(version) < int(known.version)
 
-    def _gone_since(self, sighting: Sighting, was: Known | None, source: Source) -> bool:
-        """Whether an own write is told so late that a complete list, made after it, knows no such object."""
-        absent = was is None or was.deleted
-        later = self.origin.ordered and sighting.version and source.listed_version
-        return bool(absent and later and int(sighting.version) <= int(source.listed_version))
+    def _listed_since(self, version: str, source: Source) -> bool:
+        """Whether an own write is told so late that a complete list, made after it, knows better: that there
+        is no such object, that there is one again, or that it is as it was once more."""
+        own = self._epoch is None and self.origin.ordered
+        return bool(own and version and source.listed_version and int(version) <= int(source.listed_version))
 
     def _confirm(self, part: Sequence[Sighting], known: dict[Key, Known]) -> None:
-        """What a backend answered to an own write is so as of its version, be it news or not: made again just
-        as it was, an object must not be ended by the end it had before. (For a watch that is not worth a row
-        each time: it tells ends in order.)"""
+        """What is seen just as it is known is so as of a newer version: made again, an object must not be
+        ended by the end it had before, nor one that was changed back be changed by what is told late. (Not
+        worth a row for each object of a list: that has a version itself.)"""
         for sighting in part if self.origin.ordered else ():
             was = known.get(sighting.key)
-            if was is None or was.deleted or was.hash != sighting.hash or self._older(sighting.version, was):
+            if was is None or was.deleted or was.hash != sighting.hash or was.version == sighting.version:
                 continue
-            Item.objects.filter(row=was.row).update(native_version=sighting.version)
+            if not self._older(sighting.version, was):
+                Item.objects.filter(row=was.row).update(native_version=sighting.version)
 
     def _age(self, sighting: Sighting) -> int:
         return int(sighting.version) if self.origin.ordered and sighting.version else 0
@@ -297,17 +308,19 @@ class Record:
                 Item(row=was.row, deleted_at=now, sequence=source.last_sequence, native_version=part[key])
             )
         Item.objects.bulk_update(tombs, ["deleted_at", "sequence", "native_version"])
-        self._remember({key: version for key, version in part.items() if key not in known}, source)
+        self._remember({key: end for key, end in part.items() if key not in dying}, known, source)
         self._append(source, changes, usage, silent=False)
         return changes
 
-    def _remember(self, unknown: dict[Key, str], source: Source) -> None:
-        """Tombstones of what was never shown, where a version will tell that its beginning was before."""
+    def _remember(self, ends: dict[Key, str], known: dict[Key, Known], source: Source) -> None:
+        """The newest end of what was never shown, or has ended before: it may have begun once more in
+        between, and who made it may tell so only now. A tombstone keeps it, where a version will tell what
+        was before."""
         tombs = [
             Item(
                 source_id=self._source_id,
-                kind=kind,
-                object_id=object_id,
+                kind=key[0],
+                object_id=key[1],
                 native_version=version,
                 body={},
                 hash=b"",
@@ -315,10 +328,16 @@ class Record:
                 sequence=source.last_sequence,
                 deleted_at=timezone.now(),
             )
-            for (kind, object_id), version in unknown.items()
+            for key, version in ends.items()
             if version and self.origin.ordered
+            if (was := known.get(key)) is None or (was.deleted and not self._older(version, was))
         ]
-        Item.objects.bulk_create(tombs)
+        Item.objects.bulk_create(
+            tombs,
+            update_conflicts=True,
+            unique_fields=["source", "kind", "object_id"],
+            update_fields=["native_version", "deleted_at"],
+        )
 
     def _change(  # noqa: PLR0917 - one row's worth
         self, source: Source, key: Key, tenant: str, type_: Change.Type, before: Any, after: Any, cause: Cause

@@ -67,6 +67,36 @@ class TestOwnWritesRecordedInAnotherOrder:
         assert lives(own.id_of(pool()))
         assert [change.type for change in own.lose(pool(version="12"))] == ["DELETE"]
 
+    def test_of_several_ends_the_newest_is_remembered(self, one: Recorded, own: Recorded) -> None:
+        """Made once more after its end, and gone again, before whoever made it tells so."""
+        one.see(pool(version="9"))
+        one.lose(pool(version="10"))
+        assert one.lose(pool(version="12")) == []
+        assert own.lose(pool(version="10")) == [], "the first end, told late"
+        assert own.see(pool(version="11")) == []
+        assert not lives(own.id_of(pool()))
+        assert [change.type for change in own.see(pool(version="13"))] == ["CREATE"]
+
+    def test_what_is_seen_again_just_as_it_was_is_not_changed_by_what_was_before(
+        self, one: Recorded, own: Recorded
+    ) -> None:
+        one.see(pool(version="9"))
+        assert one.see(pool(version="12")) == []
+        assert own.see(pool(description="in between", version="10")) == []
+        assert own.lose(pool(version="11")) == []
+        assert told(own.id_of(pool())) == ["CREATE"]
+
+    def test_what_a_later_list_has_again_just_as_it_was_is_not_changed_by_what_was_before(
+        self, one: Recorded, own: Recorded
+    ) -> None:
+        one.see(pool(version="9"))
+        one.record.settle(listed_version="12")
+        assert one.see(pool(version="12"), since=one.record.sequence()) == []
+        assert own.see(pool(description="in between", version="10")) == []
+        assert own.lose(pool(version="11")) == []
+        assert told(own.id_of(pool())) == ["CREATE"]
+        assert [change.type for change in own.lose(pool(version="13"))] == ["DELETE"]
+
     @pytest.mark.parametrize("shown", [True, False])
     def test_what_a_later_list_lacks_is_not_begun_by_who_made_it_and_tells_late(
         self, one: Recorded, own: Recorded, shown: bool
@@ -108,6 +138,22 @@ async def test_the_watch_tells_the_end_of_what_came_and_went_between_two_looks(t
     gone = memory.delete_pool("workers", tenant="acme").gone
     batch = await anext(batches)
     assert (batch.objects, batch.gone) == ((), gone)
+    await batches.aclose()
+    memory.close()
+
+
+async def test_the_watch_tells_what_is_made_again_just_as_it_was(tmp_path: Path) -> None:
+    """Whoever ended it in between may tell that last."""
+    memory = Memory(Options(name="one", key="one", config={"live": 0, "path": str(tmp_path / "state")}))
+    workers = ResourcePool(native_id="", name="workers", tenant="acme")
+    first = memory.create_pool("workers", workers).objects[0]
+    batches = memory.watch("")
+    assert first in (await anext(batches)).objects
+    memory.delete_pool("workers", tenant="acme")
+    again = memory.create_pool("workers", workers).objects
+    batch = await anext(batches)
+    assert (batch.objects, batch.gone) == (again, ())
+    assert int(again[0].version) > int(first.version)
     await batches.aclose()
     memory.close()
 

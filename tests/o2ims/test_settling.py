@@ -157,6 +157,42 @@ class TestAnAnswerThatComesWhileSomebodyLooks:
         assert (again.status_code, again.json()) == (201, crossing.result().json())
 
 
+@pytest.mark.parametrize(
+    ("ordered", "again", "told"),
+    [(True, {}, ["CREATE"]), (False, {"description": "again"}, ["CREATE", "MODIFY"])],
+    ids=["just as it was", "without versions"],
+)
+def test_what_is_made_again_while_somebody_looks_does_not_end_with_what_was_deleted(
+    served: Adapter,
+    send: Call,
+    monkeypatch: pytest.MonkeyPatch,
+    ordered: bool,
+    again: dict[str, str],
+    told: list[str],
+) -> None:
+    monkeypatch.setattr(Toy, "ordered", ordered)
+    made = send("alice", "POST", POOLS, WORKERS).json()["resourcePoolId"]
+    original = Toy.delete_pool
+
+    def unheard(self: Toy, *words: Any, **more: Any) -> Batch:
+        original(self, *words, **more)
+        raise TimedOut("one", "did not answer in time")
+
+    def crosses(self: Toy, *words: Any, **more: Any) -> Batch:
+        assert send("alice", "POST", POOLS, {**WORKERS, **again}).status_code == 201
+        raise NotFound("one", "has no ResourcePool workers")
+
+    monkeypatch.setattr(Toy, "delete_pool", unheard)
+    monkeypatch.setattr(Toy, "find", crosses)
+    assert send("alice", "DELETE", f"{POOLS}/{made}").status_code == 504
+    operation = Operation.objects.get(action="delete")
+    due_now()
+    operations.settle(Operation.objects.get(pk=operation.pk))
+    assert now(operation) == ("settled", "")
+    assert (named(served), changes(made)) == (1, told)
+    assert Item.objects.filter(object_id=made, deleted_at__isnull=True).exists()
+
+
 class TestACreateThatSomebodyElsesObjectAnswers:
     def test_of_a_name_that_was_there_before_has_failed(self, served: Adapter, send: Call) -> None:
         first = send("alice", "POST", POOLS, WORKERS).json()["resourcePoolId"]

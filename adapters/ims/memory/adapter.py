@@ -89,15 +89,12 @@ class Adapter(ImsAdapter):
         if Ability.REAL_TIME_EVENTS not in self.metadata().can:
             super().watch("")
         position = self._open().position()
-        objects = tuple(self.everything())
-        told = {(KINDS[type(thing)], thing.native_id): replace(thing, version="") for thing in objects}
-        yield Batch(objects=objects, full=True, reason="start", checkpoint=str(position))
+        yield Batch(objects=tuple(self.everything()), full=True, reason="start", checkpoint=str(position))
         quiet_since = time.monotonic()
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
             self._tick_if_due()
             batch, position = self._open().since(position)
-            batch = _news(batch, told)
             if batch.objects or batch.gone or time.monotonic() - quiet_since > _HEARTBEAT_SECONDS:
                 quiet_since = time.monotonic()
                 yield batch
@@ -128,7 +125,7 @@ class Adapter(ImsAdapter):
             old = self._owned(ResourcePool, native_id, pool.tenant)
             extensions = {**old.extensions, **_given(self.name, pool, native_id)}
             new = replace(old, description=pool.description, location=pool.location, extensions=extensions)
-            return Batch(objects=(state.put(new) if new != old else old,))
+            return Batch(objects=(state.put(new),))
 
     def delete_pool(self, native_id: str, *, tenant: str | None, cascade: bool = False) -> Batch:
         """The row goes, with `cascade` those of its resources too."""
@@ -261,14 +258,3 @@ def _given(name: str, thing: ResourcePool | Resource, native_id: str = "") -> di
     if thing.extensions.get(_ID, native_id) != native_id:
         raise Invalid(name, "cannot be chosen", pointer=f"/extensions/{_ID}")
     return dict(thing.extensions)
-
-
-def _news(batch: Batch, told: dict[tuple[Kind, str], InventoryObject]) -> Batch:
-    """What of `batch` differs from what was told before, which is brought up to date: a rewrite of the same
-    is nothing. The end of what came and went between two looks is told: who made it may know of it."""
-    now = {(KINDS[type(thing)], thing.native_id): replace(thing, version="") for thing in batch.objects}
-    objects = tuple(t for t in batch.objects if told.get(k := (KINDS[type(t)], t.native_id)) != now[k])
-    for end in batch.gone:
-        told.pop((end.kind, end.native_id), None)
-    told.update(now)
-    return replace(batch, objects=objects)

@@ -111,9 +111,12 @@ class State:
         return None if row is None else _decode(cls, row[0])
 
     def put(self, thing: Row) -> Row:
-        """Writes an object; it has its version then."""
+        """Writes an object; it has its version then. The same again is no change."""
         kind = KINDS[type(thing)]
         with self.changing():
+            old = self.get(type(thing), thing.native_id)
+            if old is not None and replace(old, version=thing.version) == thing:
+                return old
             cursor = self._rows.execute(
                 "INSERT INTO change (kind, native_id) VALUES (?, ?)", (kind, thing.native_id)
             )
@@ -140,7 +143,8 @@ class State:
         return int(newest)
 
     def since(self, position: int) -> tuple[Batch, int]:
-        """What has changed after a position, and the position then."""
+        """What has changed after a position, and the position then. What came and went in between is gone,
+        and what is again as it was has changed: whoever did either may know of a part of it."""
         with self._lock:
             changed = self._rows.execute(
                 "SELECT c.kind, c.native_id, max(c.version), o.body FROM change c LEFT JOIN object o"
