@@ -95,8 +95,8 @@ class ImsAdapter(ABC):
 
         What came and went, or changed and changed back, between two looks is told as far as the backend lets
         one know: who wrote a part of it may tell of that last. `checkpoint` is the last batch's, or '':
-        advice only. Ends by raising a `BackendError`; the caller
-        starts again. Needs `Ability.REAL_TIME_EVENTS`.
+        advice only. Ends by raising a `BackendError`; the caller starts again. Needs
+        `Ability.REAL_TIME_EVENTS`.
         """
         raise Unsupported(self.name, Ability.REAL_TIME_EVENTS)
 

@@ -7,6 +7,7 @@ does to its caller, before and after it is done, what `here` says in that thread
 
 import asyncio
 import threading
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator
 from typing import Any, ClassVar
 
@@ -46,17 +47,17 @@ class Orders:
 
 
 class Adapter(memory.Adapter):
-    """`done` are the native names of the pools that were really made here, one for each time."""
+    """`ended` counts the pools that were really deleted here, by native id."""
 
     orders: ClassVar[Orders]
-    done: ClassVar[list[str]]
+    ended: ClassVar[Counter[str]]
     #: After how many objects a list breaks off; None: it does not.
     breaks_after: ClassVar[int | None] = None
 
     @classmethod
     def reset(cls) -> None:
         """As it was never shaken."""
-        cls.orders, cls.done, cls.breaks_after = Orders(), [], None
+        cls.orders, cls.ended, cls.breaks_after = Orders(), Counter(), None
 
     def everything(self) -> Iterator[InventoryObject]:
         """The list, which breaks off where it is to."""
@@ -102,7 +103,7 @@ class Adapter(memory.Adapter):
         if before:
             before()
         batch = call(*words, **more)
-        self.done.extend(thing.name for thing in batch.objects)
+        self.ended.update(end.native_id for end in batch.gone)
         if after:
             after()
         return batch
