@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,7 +76,7 @@ VARIANTS = variants()
 def add_up(state: State, world: World, changes: object) -> None:
     assert not getattr(changes, "skipped")  # noqa: B009 - Changes, of the module under test
     for gone in changes.gone:  # type: ignore[attr-defined]
-        del state[gone.kind, gone.native_id]
+        state.pop((gone.kind, gone.native_id), None)  # it may have come and gone in one step
     for thing in changes.objects:  # type: ignore[attr-defined]
         key = (KINDS[type(thing)], thing.native_id)
         assert state.get(key) != replace(thing, version=""), "only what is different is told"
@@ -113,6 +114,34 @@ def test_steps_add_up_to_a_reading(steps: list[list[tuple[str, int]]], dice: ran
             if isinstance(thing, Resource):
                 assert (Kind.RESOURCE_POOL, thing.pool_native_id) in state
                 assert (Kind.RESOURCE_TYPE, thing.type_native_id) in state
+
+
+@pytest.mark.parametrize(
+    ("kind", "made"),
+    [
+        (Kind.RESOURCE_POOL, stored(machine_set("ms"))),
+        (Kind.RESOURCE_POOL, stored(deployment("md"))),
+        (Kind.RESOURCE, stored(machine("m-1"))),
+        (Kind.RESOURCE, becomes(stored(machine("m-1")), "n-1")),
+    ],
+    ids=["machine set", "deployment", "machine", "machine of a node"],
+)
+def test_what_came_and_went_between_two_looks_is_gone(kind: Kind, made: Manifest) -> None:
+    """Whoever made it may tell so after that."""
+    world, uid = World(stored(node("n-1"))), made["metadata"]["uid"]
+    world.version = 100
+
+    def ends(*happened: bool) -> list[tuple[Kind, str]]:
+        """The versions of its ends that are told, after it was made or (True) deleted."""
+        for gone in happened:
+            world.version += 1
+            take(world, made, gone=gone)
+        return [(end.kind, end.version) for end in world.cluster.drain().gone if end.native_id == uid]
+
+    assert ends(False, True) == [(kind, "102")]
+    assert ends() == []
+    assert ends(False, True, False) == []
+    assert ends(True, False, True) == [(kind, "108")], "once"
 
 
 def take(world: World, manifest: Manifest, *, gone: bool) -> None:

@@ -43,7 +43,7 @@ from adapters.ims.kubernetes.groups import Groups, Totals, check
 from adapters.ims.kubernetes.platform import ClusterVersion, Infrastructure, MachineConfigPool, Platform
 from adapters.ims.kubernetes.published import Published
 from adapters.ims.kubernetes.store import Ref, Store
-from adapters.types import DeploymentManager, Gone, InventoryObject, Resource, ResourcePool
+from adapters.types import DeploymentManager, Gone, InventoryObject, Kind, Resource, ResourcePool
 
 _log = structlog.get_logger()
 _MAKERS: dict[str, Callable[[Any], Facts]] = {
@@ -60,6 +60,8 @@ _MAKERS: dict[str, Callable[[Any], Facts]] = {
 }
 _RESOURCE_TABLES = {NODES, VOLUMES, *MACHINES}
 _PLATFORM_TABLES = (CLUSTER_VERSIONS, INFRASTRUCTURES, CONFIG_POOLS)
+#: What can be written, and has its own uid for an id: whoever wrote it may tell of it after its end.
+_WRITTEN = {**dict.fromkeys(SETS, Kind.RESOURCE_POOL), **dict.fromkeys(MACHINES, Kind.RESOURCE)}
 _MANAGER = ("manager", "")
 _DEFAULT = ("pool", pools.DEFAULT)
 
@@ -97,6 +99,9 @@ class Cluster:
         self._made: dict[Ref, InventoryObject] = {}
         self._changed: list[tuple[Ref, InventoryObject | None, int]] = []
         self._published = Published()
+        # Of what can be written: what is new since the last `drain`, and what of that has gone again, as of when.
+        self._came: set[tuple[Kind, str]] = set()
+        self._passed: dict[tuple[Kind, str], int] = {}
         self._pools: set[Ref] = set()
         self._labels: dict[str, pools.LabelPool] = {}
         self._groups, self._totals = Groups(), Totals()
@@ -127,9 +132,14 @@ class Cluster:
 
     def take(self, table: str, raw: Any, version: int, *, gone: bool) -> None:
         """Takes a raw object in (`read`, then `put`), or out."""
+        ref = (table, _name(raw))
+        written = {(_WRITTEN[table], uid) for uid in _uid(raw)} if table in _WRITTEN else set()
         if gone:
-            self.put((table, _name(raw)), None, version)
+            self._passed |= dict.fromkeys(written & self._came, version)
+            self.put(ref, None, version)
         elif read := self.read(table, raw):
+            if self._store.get(ref) is None:
+                self._came |= written
             self.put(*read, version)
 
     @property
@@ -143,7 +153,8 @@ class Cluster:
         return self._store.get((NAMESPACES, SYSTEM)) is not None
 
     def drain(self) -> Changes:
-        """What has changed of the mapped objects since the last time."""
+        """What has changed of the mapped objects since the last time. What came and went in between is
+        gone."""
         for tables in (_RESOURCE_TABLES, {CLASSES, "type", *SETS}, {"pool"}):
             for ref in [ref for ref in self._dirty if ref[0] in tables]:
                 self._make(ref)
@@ -157,6 +168,13 @@ class Cluster:
         objects, gone, clashes = self._published.update(changed, self._made)
         for ref in clashes:
             self._skip(ref[0], {"metadata": {"name": ref[1]}}, ValueError("its id is another object's"))
+        told = {(end.kind, end.native_id) for end in gone}
+        gone += tuple(
+            Gone(*key, version=str(version))
+            for key, version in self._passed.items()
+            if key not in told and key not in self._published
+        )
+        self._came, self._passed = set(), {}
         skipped, self._skipped = self._skipped, 0
         unmapped, self._unmapped = tuple(self._unmapped), []
         return Changes(objects, gone, skipped, unmapped)

@@ -16,6 +16,10 @@ class Published:
     def __init__(self) -> None:
         self._told: dict[tuple[Kind, str], tuple[Ref, InventoryObject]] = {}
 
+    def __contains__(self, key: tuple[Kind, str]) -> bool:
+        """Whether the last that was told of an id is that it is there."""
+        return key in self._told
+
     def update(
         self, changed: Iterable[tuple[Ref, InventoryObject | None, int]], made: Mapping[Ref, InventoryObject]
     ) -> tuple[tuple[InventoryObject, ...], tuple[Gone, ...], list[Ref]]:
