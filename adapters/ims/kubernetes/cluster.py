@@ -99,7 +99,7 @@ class Cluster:
         self._made: dict[Ref, InventoryObject] = {}
         self._changed: list[tuple[Ref, InventoryObject | None, int]] = []
         self._published = Published()
-        # Of what can be written: what is new since the last `drain`, and what of that has gone again, as of when.
+        # Of what can be written: what is new since the last `drain`, and what of that has gone again (when).
         self._came: set[tuple[Kind, str]] = set()
         self._passed: dict[tuple[Kind, str], int] = {}
         self._pools: set[Ref] = set()
