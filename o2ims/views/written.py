@@ -34,13 +34,16 @@ def precondition(
     request: Request, view: APIView, flavour: Representation, kind: Kind, id_: str
 ) -> Mapping[str, Any]:
     """The object on the wire as it is now. Raises `conditional.Changed` where `If-Match` names another
-    state of it. A repeat with the same key is asked nothing: what it met has become what it did."""
+    state of it. A repeat with the same key is asked nothing: what it met has become what it did; raises
+    `UnderWay` where the object is gone before that is known."""
     earlier = operations.known(_caller(request))
     try:
         entry = Inventory(scope_of(request, view)).get(kind, id_)
     except NotThere:
         if earlier is None:
             raise
+        if earlier.state == operations.State.STARTED:  # what it met is not known
+            raise operations.UnderWay from None
         return flavour.wire(kind, earlier.answer) if earlier.answer else {}
     if earlier is None:
         conditional.must_match(request._request, flavour.full(entry))

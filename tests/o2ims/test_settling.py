@@ -259,6 +259,21 @@ def test_the_key_of_a_change_that_was_done_answers_again_whatever_the_object_is_
     assert changes(made.json()["resourcePoolId"]) == ["CREATE", "MODIFY", "DELETE"]
 
 
+def test_a_change_that_nobody_knows_the_outcome_of_is_under_way_also_where_the_object_is_gone(
+    served: Adapter, send: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unheard(self: Toy, *words: Any, **more: Any) -> Batch:
+        raise TimedOut("one", "did not answer in time")
+
+    monkeypatch.setattr(Toy, "update_pool", unheard)
+    path = f"{POOLS}/{send('alice', 'POST', POOLS, WORKERS).json()['resourcePoolId']}"
+    wanted = {**WORKERS, "description": "changed"}
+    assert send("alice", "PUT", path, wanted, Idempotency_Key="k").status_code == 504
+    assert send("alice", "DELETE", path).status_code == 204
+    again = send("alice", "PUT", path, wanted, Idempotency_Key="k")
+    assert (again.status_code, "under way" in again.json()["detail"]) == (409, True)
+
+
 def test_a_plugins_own_error_is_told_as_the_class_of_the_tree_it_is_of(
     served: Adapter, send: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
