@@ -29,7 +29,12 @@ from tenancy.refusals import BuiltInRole, Exceeded, NotHeld, Refused, Unfit, Uns
 log = structlog.get_logger()
 
 _SAFE = frozenset({"GET", "HEAD"})
-_KEYS = {"role": "roleId", "user": "userId", "tenant": "tenantId"}  # fields of models, on the wire
+_KEYS = {
+    "pem": "certificate",
+    "role": "roleId",
+    "user": "userId",
+    "tenant": "tenantId",
+}  # fields of models, on the wire
 
 _BACKEND: tuple[tuple[type[errors.BackendError], int, str], ...] = (  # the first that fits
     (errors.TimedOut, 504, "The backend {source} did not answer in time."),

@@ -21,6 +21,8 @@ from o2ims.views.resources import Resources
 from o2ims.views.versions import ApiVersions
 from tenancy.views.audit import Audit
 from tenancy.views.bindings import Bindings
+from tenancy.views.certificates import Certificates
+from tenancy.views.issuers import Issuers
 from tenancy.views.me import Me
 from tenancy.views.roles import Roles
 from tenancy.views.tokens import Tokens
@@ -82,6 +84,10 @@ admin_v1: list[URLPattern] = [
     path("bindings/<str:id>", Bindings.as_view(ITEM | UPDATE | PATCH | DELETE)),
     path("audit", Audit.as_view(LIST)),
     path("audit/<str:id>", Audit.as_view(ITEM)),
+    path("issuers", Issuers.as_view(LIST | CREATE)),
+    path("issuers/<str:id>", Issuers.as_view(ITEM | DELETE)),
+    path("certificates", Certificates.as_view(LIST)),
+    path("certificates/<str:id>", Certificates.as_view(ITEM | DELETE)),
     path("tokens", Tokens.as_view(LIST | CREATE)),
     path("tokens/<str:id>", Tokens.as_view(ITEM | DELETE)),
 ]

@@ -12,11 +12,13 @@ from django.db.models import QuerySet
 from api.bodies import Absent, Fault
 from tenancy import quotas
 from tenancy.directory import Directory, NotListed, Row, one_of
-from tenancy.drafts import BindingDraft, RoleDraft, TenantDraft, TokenDraft, UserDraft
+from tenancy.drafts import BindingDraft, IssuerDraft, RoleDraft, TenantDraft, TokenDraft, UserDraft
 from tenancy.models import Binding, Role, Tenant, Token, User
 from tenancy.permissions import Action, Permission, Resource, Scope
 from tenancy.principals import Principal
 from tenancy.refusals import NotHeld, Taken
+from tenancy.roles import BUILT_IN, OWNER
+from tenancy.trust import Certificate, Issuer
 
 
 class Administration:
@@ -98,12 +100,37 @@ class Administration:
             self._must_hold(user.rights.to_others())
         return Token.issue(user, name=draft.name, expires_at=draft.expires_at)
 
-    def revoke(self, token: Token) -> None:
+    def revoke(self, shown: Token | Certificate) -> None:
         """Nobody can use it any more. Those of the platform's people are revoked by who may do all that they
         may."""
-        if token.user.tenant_id is None:
-            self._must_hold(token.user.rights.to_others())
-        token.revoke()
+        if shown.user.tenant_id is None:
+            self._must_hold(shown.user.rights.to_others())
+        shown.revoke()
+
+    def trust(self, draft: IssuerDraft) -> Issuer:
+        """A CA is believed about a tenant's people, or the platform's. Whoever has its key can act as any of
+        them: so the caller must hold all that they may."""
+        tenant = self._caller.tenant if draft.tenant is None else draft.tenant
+        if tenant:
+            tenants = Directory(self._caller, Resource.CERTIFICATE, Action.CREATE).tenants()
+            issuer = Issuer(tenant=self._named(tenants, "tenantId", tenant), pem=draft.pem)
+        else:
+            issuer = Issuer(tenant=None, pem=draft.pem)
+        self._must_speak_for(issuer)
+        issuer.read()
+        if Issuer.objects.filter(tenant=issuer.tenant, fingerprint=issuer.fingerprint).exists():
+            raise Taken("This CA is believed already.")
+        issuer.save()
+        return issuer
+
+    def distrust(self, issuer: Issuer) -> None:
+        """A CA is believed no longer: by who could have added it."""
+        self._must_speak_for(issuer)
+        issuer.delete()
+
+    def _must_speak_for(self, issuer: Issuer) -> None:
+        most = "PlatformAdmin" if issuer.tenant_id is None else OWNER
+        self._must_hold(BUILT_IN[most].permissions)
 
     def _bound(self, binding: Binding, draft: BindingDraft) -> Binding:
         roles = Directory(self._caller, Resource.BINDING, Action.CREATE).roles()

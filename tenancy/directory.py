@@ -12,6 +12,7 @@ from tenancy.models import Binding, Role, Tenant, Token, User
 from tenancy.permissions import Action, Resource, Scope
 from tenancy.principals import Principal
 from tenancy.trail import AuditEntry
+from tenancy.trust import Certificate, Issuer
 
 Row = TypeVar("Row", bound=Model)
 
@@ -54,6 +55,18 @@ class Directory:
     def tokens(self) -> QuerySet[Token]:
         """Tokens, with their user."""
         return Token.objects.filter(self._reached("user__tenant", "user")).select_related("user")
+
+    def issuers(self) -> QuerySet[Issuer]:
+        """CAs of tenants that are reached as a whole."""
+        if Scope.ALL in self._scopes:
+            return Issuer.objects.all()
+        mine = Scope.TENANT in self._scopes and self._caller.tenant is not None
+        return Issuer.objects.filter(tenant=self._caller.tenant) if mine else Issuer.objects.none()
+
+    def certificates(self) -> QuerySet[Certificate]:
+        """Client certificates, with their user."""
+        rows = Certificate.objects.filter(self._reached("user__tenant", "user"))
+        return rows.select_related("user")
 
     def audit(self) -> QuerySet[AuditEntry]:
         """Entries of the audit trail."""

@@ -25,6 +25,7 @@ NAME_MOST, TEXT_MOST, METADATA_MOST, PERMISSIONS_MOST = 200, 4000, 16 * 1024, 50
 ROLE_NAME_MOST, EMAIL_MOST = 63, 254
 TOKEN_DAYS = 90
 QUOTA_MOST = 10**9
+PEM_MOST = 64 * 1024
 
 _TENANT = frozenset({"name", "description", "status", "contactEmail", "metadata", "quotas"})
 _USER = frozenset({"email", "status"})
@@ -93,6 +94,25 @@ class TokenDraft:
     user: str | None
     name: str
     expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerDraft:
+    """A CA to believe, as PEM. `tenant` is None where it was not said, '' for the platform's people."""
+
+    tenant: str | None
+    pem: str
+
+
+def new_issuer(body: Any) -> IssuerDraft:
+    """The draft of POST issuers. Raises `Malformed`."""
+    reading = Reading(body)
+    reading.only(frozenset({"tenantId", "certificate"}))
+    said = "" if "tenantId" in reading.body and reading.body["tenantId"] is None else None
+    tenant = reading.text("tenantId", 63)
+    pem = reading.text("certificate", PEM_MOST, needed=True, empty=True) or ""
+    reading.end()
+    return IssuerDraft(tenant=said if tenant is None else tenant, pem=pem)
 
 
 def new_tenant(body: Any) -> TenantDraft:

@@ -5,9 +5,10 @@ from typing import Any
 
 from api.openapi import SECURITY, answer, named, problems, reference
 from api.openapi_parts import query
+from tenancy import schemas, trust_schemas
 from tenancy.representation import NOUNS, Noun
-from tenancy.schemas import SCHEMAS
 
+SCHEMAS = schemas.SCHEMAS | trust_schemas.SCHEMAS
 TAGS = [{"name": "Administration", "description": "Tenants, people and roles: /admin/v1."}]
 _READ = (400, 401, 403, 404, 405, 406, 413, 500, 503)
 _OF = {

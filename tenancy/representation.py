@@ -229,4 +229,4 @@ CERTIFICATE = Noun(
     filters={"tenantId": "user__tenant_id", "userId": "user_id"},
 )
 AUDIT = Noun(name="audit entries", component="AuditEntry", wire=audit_entry)
-NOUNS = (TENANT, USER, ROLE, BINDING, TOKEN)
+NOUNS = (TENANT, USER, ROLE, BINDING, TOKEN, ISSUER, CERTIFICATE)

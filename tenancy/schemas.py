@@ -15,7 +15,7 @@ def _text(most: int, least: int = 0) -> dict[str, Any]:
     return {"type": "string", "minLength": least, "maxLength": most}
 
 
-def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+def or_null(schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, "type": [schema["type"], "null"]}
 
 
@@ -45,7 +45,7 @@ _PERMISSIONS = {
 _POOLS = [{"resource": "ResourcePool", "action": "manage", "scope": "tenant"}]
 
 
-def _answered(text: str, example: dict[str, Any], **properties: dict[str, Any]) -> dict[str, Any]:
+def answered(text: str, example: dict[str, Any], **properties: dict[str, Any]) -> dict[str, Any]:
     """Every key is always there, and no other."""
     assert example.keys() == properties.keys()
     return {
@@ -69,7 +69,7 @@ def _amounts(text: str, *, null: bool) -> dict[str, Any]:
     }
 
 
-def _sent(text: str, required: list[str], example: dict[str, Any], **properties: Any) -> dict[str, Any]:
+def sent(text: str, required: list[str], example: dict[str, Any], **properties: Any) -> dict[str, Any]:
     return {
         "type": "object",
         "description": text,
@@ -85,7 +85,7 @@ def _replaced(
 ) -> dict[str, Any]:
     """PUT: what was read can be sent back, the other keys as they are."""
     (shown,) = one["examples"]
-    found = _sent(text, required, {key: shown[key] for key in writable}, **one["properties"])
+    found = sent(text, required, {key: shown[key] for key in writable}, **one["properties"])
     return {**found, "additionalProperties": False}
 
 
@@ -94,7 +94,7 @@ _SOME_QUOTAS = {
     for key, value in _amounts("Limits to set; null: the platform's default.", null=True).items()
     if key != "required"
 }
-_TENANT = _answered(
+_TENANT = answered(
     "A tenant: an organisation that sees only its own.",
     {
         "tenantId": _ACME,
@@ -118,7 +118,7 @@ _TENANT = _answered(
     createdAt=_TIME,
     updatedAt=_TIME,
 )
-_AUDIT_ENTRY = _answered(
+_AUDIT_ENTRY = answered(
     "What somebody did, or was refused. `before` and `after` are the object; names are as they were.",
     {
         "id": "4711",
@@ -143,8 +143,8 @@ _AUDIT_ENTRY = _answered(
     },
     id=_STRING,
     timestamp=_TIME,
-    tenantId=_or_null(_STRING),
-    userId=_or_null(_ID),
+    tenantId=or_null(_STRING),
+    userId=or_null(_ID),
     userName=_STRING,
     authentication=_STRING,
     ipAddress=_STRING,
@@ -155,13 +155,13 @@ _AUDIT_ENTRY = _answered(
     resourceId=_STRING,
     resourceName=_STRING,
     result={"type": "string", "enum": ["success", "denied", "error"]},
-    status=_or_null({"type": "integer"}),
+    status=or_null({"type": "integer"}),
     requestId=_STRING,
-    before=_or_null({"type": "object"}),
-    after=_or_null({"type": "object"}),
+    before=or_null({"type": "object"}),
+    after=or_null({"type": "object"}),
     reason=_STRING,
 )
-_USER = _answered(
+_USER = answered(
     "Somebody who may call the API. `commonName` is that of the user's certificate.",
     {
         "userId": _ALICE,
@@ -177,15 +177,15 @@ _USER = _answered(
     userId=_ID,
     tenantId=_STRING,
     name=_STRING,
-    commonName=_or_null(_STRING),
+    commonName=or_null(_STRING),
     email=_EMAIL,
     roles={"type": "array", "items": _STRING},
     status=_STATUS,
-    lastSeenAt=_or_null(_TIME),
+    lastSeenAt=or_null(_TIME),
     createdAt=_TIME,
     updatedAt=_TIME,
 )
-_ROLE = _answered(
+_ROLE = answered(
     "A role. `kind`: `system` (for the platform's people) and `tenant` are built in; `custom`: a tenant's.",
     {
         "roleId": "7c9a1f0e-52b6-4a0f-8b1d-3a1c5a9b7e22",
@@ -197,7 +197,7 @@ _ROLE = _answered(
         **_TIMES,
     },
     roleId=_ID,
-    tenantId=_or_null(_STRING),
+    tenantId=or_null(_STRING),
     name=_text(drafts.ROLE_NAME_MOST, 1),
     description=_TEXT,
     kind={"type": "string", "enum": ["system", "tenant", "custom"]},
@@ -205,7 +205,7 @@ _ROLE = _answered(
     createdAt=_TIME,
     updatedAt=_TIME,
 )
-_BINDING = _answered(
+_BINDING = answered(
     "That a user has a role, for good or until `expiresAt`.",
     {
         "bindingId": "f2a6c9d4-1f0b-4a3c-9c55-6f1f2f0f7a33",
@@ -218,16 +218,16 @@ _BINDING = _answered(
         **_TIMES,
     },
     bindingId=_ID,
-    tenantId=_or_null(_STRING),
+    tenantId=or_null(_STRING),
     userId=_ID,
     userName=_STRING,
     roleId=_ID,
     roleName=_STRING,
-    expiresAt=_or_null(_TIME),
+    expiresAt=or_null(_TIME),
     createdAt=_TIME,
     updatedAt=_TIME,
 )
-_TOKEN = _answered(
+_TOKEN = answered(
     "What is known of a bearer token. Its secret is in the answer that made it, and nowhere else.",
     {
         "tokenId": "3d0d8b3a-0f3e-4c6b-8a6f-2f7c1f4e9b44",
@@ -242,23 +242,23 @@ _TOKEN = _answered(
         "lastUsedAt": None,
     },
     tokenId=_ID,
-    tenantId=_or_null(_STRING),
+    tenantId=or_null(_STRING),
     userId=_ID,
     userName=_STRING,
     name=_STRING,
     prefix=_STRING,
     createdAt=_TIME,
-    expiresAt=_or_null(_TIME),
-    revokedAt=_or_null(_TIME),
-    lastUsedAt=_or_null(_TIME),
+    expiresAt=or_null(_TIME),
+    revokedAt=or_null(_TIME),
+    lastUsedAt=or_null(_TIME),
 )
-_ISSUED = _answered(
+_ISSUED = answered(
     "A token that was just made. Nobody can read the secret again.",
     {**_TOKEN["examples"][0], "secret": "nwt_x1y2…"},
     **_TOKEN["properties"],
     secret=_STRING,
 )
-_ME = _answered(
+_ME = answered(
     "Who the caller is, and what the caller's roles allow now.",
     {
         "userId": _ALICE,
@@ -270,16 +270,16 @@ _ME = _answered(
         "permissions": _POOLS,
     },
     userId=_ID,
-    tenantId=_or_null(_STRING),
+    tenantId=or_null(_STRING),
     name=_STRING,
     authentication=_STRING,
-    expiresAt=_or_null(_TIME),
+    expiresAt=or_null(_TIME),
     roles={
         "type": "array",
         "items": {
             "type": "object",
             "required": ["name", "expiresAt"],
-            "properties": {"name": _STRING, "expiresAt": _or_null(_TIME)},
+            "properties": {"name": _STRING, "expiresAt": or_null(_TIME)},
             "additionalProperties": False,
         },
     },
@@ -294,7 +294,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
     "Token": _TOKEN,
     "IssuedToken": _ISSUED,
     "Me": _ME,
-    "CreateTenant": _sent(
+    "CreateTenant": sent(
         "A tenant to make. Its id is the value of the label `o2ims.oran.org/tenant` on what is its own.",
         ["tenantId", "name"],
         {"tenantId": "initech", "name": "Initech", "contactEmail": "noc@initech.example"},
@@ -305,38 +305,38 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         metadata=_METADATA,
         quotas=_SOME_QUOTAS,
     ),
-    "CreateUser": _sent(
+    "CreateUser": sent(
         "A user to add. `name` ends with @ and the tenant's id; roles are given with `bindings`.",
         ["name"],
         {"name": "dora@acme", "email": "dora@acme.example"},
         name=_LOGIN,
         email=_EMAIL,
     ),
-    "CreateRole": _sent(
+    "CreateRole": sent(
         "A role to make, of the caller's tenant where none is named. It may hold what its maker does.",
         ["name", "permissions"],
         {"name": "Pool keeper", "permissions": _POOLS},
-        tenantId=_or_null(_STRING),
+        tenantId=or_null(_STRING),
         name=_text(drafts.ROLE_NAME_MOST, 1),
         description=_TEXT,
         permissions=_PERMISSIONS,
     ),
-    "CreateBinding": _sent(
+    "CreateBinding": sent(
         "Who is to have which role. Without `expiresAt`, or with null, for good.",
         ["userId", "roleId"],
         {"userId": _ALICE, "roleId": str(BUILT_IN["Viewer"].id), "expiresAt": "2027-01-31T12:00:00Z"},
         userId=_ID,
         roleId=_ID,
-        expiresAt=_or_null(_TIME),
+        expiresAt=or_null(_TIME),
     ),
-    "CreateToken": _sent(
+    "CreateToken": sent(
         f"A token to issue: for the caller where no user is named, for {drafts.TOKEN_DAYS} days where no end "
         "is, for ever with null.",
         [],
         {"name": "SMO", "expiresAt": "2027-01-31T12:00:00Z"},
         userId=_ID,
         name=_text(drafts.NAME_MOST),
-        expiresAt=_or_null(_TIME),
+        expiresAt=or_null(_TIME),
     ),
     "UpdateTenant": _replaced(
         _TENANT,

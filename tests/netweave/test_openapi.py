@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ from jsonschema import Draft202012Validator
 from api.openapi import named
 from o2ims.openapi import documented as is_documented
 from tests.gateway import Gateway
-from tests.tenancy.test_matrix import an_entry_of
-from tests.world import World
+from tests.tenancy.test_matrix import an_entry_of, trusted
+from tests.world import Cast, World
 
 Call = Callable[..., Any]
 
@@ -103,7 +104,7 @@ def test_every_reference_resolves(document: dict[str, Any]) -> None:
 
 
 def test_every_answer_and_example_fits_its_schema(
-    sample: World, call: Call, document: dict[str, Any]
+    sample: World, call: Call, cast: Cast, tmp_path: Path, document: dict[str, Any]
 ) -> None:
     ids = {
         "resourcePoolId": call("alice", "/o2ims/v1/resourcePools").json()["items"][0]["resourcePoolId"],
@@ -115,6 +116,7 @@ def test_every_answer_and_example_fits_its_schema(
     first = call("alice", f"/o2ims/v1/resourcePools/{ids['resourcePoolId']}/resources").json()["items"][0]
     ids["resourceId"] = first["resourceId"]
     ids["tenantId"] = "acme"
+    ids |= trusted(tmp_path, cast.users["bob"])
     ids["auditId"] = str(an_entry_of("acme"))
     for noun in ("tenants/acme/users", "roles", "bindings", "tokens"):
         (key, id_), *_ = call("alice", f"/admin/v1/{noun}").json()["items"][0].items()

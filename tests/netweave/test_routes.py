@@ -34,6 +34,8 @@ NOUNS = {
     "bindings": Resource.BINDING,
     "tokens": Resource.TOKEN,
     "audit": Resource.AUDIT,
+    "issuers": Resource.CERTIFICATE,
+    "certificates": Resource.CERTIFICATE,
 }
 ONE = {"oCloudInfrastructure", "api_versions", "v1"}  # not lists
 

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from tenancy.models import Binding, Revocation, Role, Tenant, Token, User
 from tenancy.permissions import Action, Resource, Rights
 from tenancy.roles import BUILT_IN
 from tenancy.trail import AuditEntry
+from tenancy.trust import Certificate, Issuer
+from tests.certificates import Authority
 from tests.world import Cast, World, custom, small
 
 Call = Callable[..., Any]
@@ -40,7 +43,7 @@ class Asked:
 
 
 @pytest.fixture
-def matrix(world: World, cast: Cast, call: Call) -> list[Asked]:
+def matrix(world: World, cast: Cast, call: Call, tmp_path: Path) -> list[Asked]:
     """Every operation there is, on things that are acme's alone."""
     world.add(
         "one", things=[*small(), DeploymentManager(native_id="dm", name="dm", tenant="acme", version="1")]
@@ -58,9 +61,19 @@ def matrix(world: World, cast: Cast, call: Call) -> list[Asked]:
         "bindingId": str(bob.bindings.get().pk),
         "tokenId": str(cast.rows["bob"].pk),
         "auditId": str(an_entry_of("acme")),
+        **trusted(tmp_path, bob),
     }
     document = json.loads(Client().get("/openapi.json").content)
     return list(operations(document, ids))
+
+
+def trusted(folder: Path, user: User) -> dict[str, str]:
+    """An issuer of the user's tenant, and a certificate of theirs that was used."""
+    authority = Authority(folder)
+    issuer = Issuer(tenant=user.tenant, pem=authority.file.read_text())
+    issuer.save()
+    Certificate.note(authority.issue(names=[user.username]).x509, user)
+    return {"issuerId": str(issuer.pk), "certificateId": str(Certificate.objects.get(user=user).pk)}
 
 
 def an_entry_of(tenant: str) -> int:
@@ -92,6 +105,8 @@ def everything() -> list[Any]:
         Binding,
         Token,
         Revocation,
+        Issuer,
+        Certificate,
         Item,
         Change,
         Operation,
