@@ -23,6 +23,17 @@ def two_logins(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:  # noqa
     return [checks.Warning(what, hint=hint, id="netweave.W001")]
 
 
+@checks.register(deploy=True)
+def nothing_relaxed(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:  # noqa: ARG001
+    """What the demo relaxes is not relaxed."""
+    relaxed = [("DOCS_PUBLIC", settings.DOCS_PUBLIC, "the API's documentation is everybody's")]
+    return [
+        checks.Warning(f"{name}: {what}.", hint="Leave it out.", id="netweave.W002")
+        for name, is_so, what in relaxed
+        if is_so
+    ]
+
+
 def api_routes(patterns: list[Any] | None = None, prefix: str = "/") -> Iterator[tuple[str, Any]]:
     """Every path below an API root as the URL map spells it, with its view; but for what answers 404 to all
     else."""

@@ -158,7 +158,23 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not PLAIN_HTTP
 SESSION_COOKIE_NAME = "session" if PLAIN_HTTP else "__Host-session"
 CSRF_COOKIE_NAME = "csrf" if PLAIN_HTTP else "__Host-csrf"
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Strict"
+CSRF_COOKIE_HTTPONLY = True  # forms carry it; no script needs it
 SESSION_COOKIE_AGE = 8 * 3600
+# Only over TLS of our own: a proxy in front says it for itself.
+SECURE_HSTS_SECONDS = 0 if PLAIN_HTTP else 365 * 86400
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SILENCED_SYSTEM_CHECKS = [
+    "security.W008",  # a token in clear is lost before any redirect: netweave/exposure.py refuses to start
+    "security.W021",  # browsers' preload lists: for whoever owns the whole domain to decide
+]
+# What a page may load and who may frame it: Django 6's setting, sent by netweave/front.py with every answer.
+SECURE_CSP = {
+    "default-src": ["'self'"],
+    "img-src": ["'self'", "data:"],  # the arrows of Swagger UI
+    "frame-ancestors": ["'none'"],
+    "base-uri": ["'self'"],
+    "form-action": ["'self'"],
+}
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"

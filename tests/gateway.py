@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from tests.peers.process import Den, Process, free_port, wait_until
 from tests.peers.redis import Redis
 
 ROOT = Path(__file__).parent.parent
+KEY = secrets.token_urlsafe(48)  # of this run: a start refuses one that others know
 PEOPLE = {
     "root": "PlatformAdmin",
     "alice@acme": "Owner",
@@ -57,7 +59,7 @@ class Gateway:
             "DATABASE_URL": postgres.app_url(name),
             "MIGRATE_DATABASE_URL": postgres.owner_url(name),
             "REDIS_URL": redis.url,
-            "SECRET_KEY": "tests",
+            "SECRET_KEY": KEY,
             "GATEWAY_CONFIG": str(self._configuration),
             "ALLOW_PLAIN_HTTP": "1",
             "REQUIRE_CLIENT_CERTIFICATE": "0",

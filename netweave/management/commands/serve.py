@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from netweave import serving
+from netweave import exposure, serving
 
 
 class Command(BaseCommand):
@@ -32,6 +32,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Serves until SIGTERM or Ctrl-C."""
         host, port = options["host"], options["port"]
+        exposure.refuse(host, plain=not options["tls_only"])
         serving.check_configuration()
         with_tls = options["tls"] or options["tls_only"]
         files = serving.tls_files() if with_tls else None

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from netweave import serving
+from netweave import exposure, serving
 
 
 class Command(BaseCommand):
@@ -19,6 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Works until SIGTERM or Ctrl-C."""
+        exposure.refuse(options["host"], plain=False)
         operations = serving.bind(options["host"], options["ops_port"])
         serving.check_configuration()
         serving.run(api=None, operations=operations, web=False, worker=True)
