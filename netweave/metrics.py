@@ -16,3 +16,6 @@ HANDSHAKE = Histogram(
 CERTIFICATE_EXPIRY = Gauge(
     "o2ims_tls_cert_expiry_seconds", "Until the certificate we serve with ends.", ["usage"]
 )
+SIGN_INS = Counter("netweave_sign_ins", "Attempts to sign in to the admin site by their outcome.", ["result"])
+for _result in ("success", "denied", "locked", "unavailable"):
+    SIGN_INS.labels(_result)

@@ -106,6 +106,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "channels",
     "django_prometheus",
+    "axes",
     "tenancy",
     "o2ims",
     "netweave",
@@ -141,6 +142,13 @@ TEMPLATES = [
 ]
 AUTH_USER_MODEL = "tenancy.User"
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+# Guesses at the login of the admin site are counted first (netweave/guesses.py), by django-axes' hooks.
+AUTHENTICATION_BACKENDS = ["netweave.guesses.Counting", "django.contrib.auth.backends.ModelBackend"]
+AXES_HANDLER = "netweave.guesses.Guesses"
+AXES_CLIENT_IP_CALLABLE = "netweave.guesses.address"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "username"]
+AXES_ENABLE_ADMIN = AXES_VERBOSE = False
+MIGRATION_MODULES = {"axes": None}  # the counts are in Redis: no tables
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -164,6 +172,7 @@ SESSION_COOKIE_AGE = 8 * 3600
 SECURE_HSTS_SECONDS = 0 if PLAIN_HTTP else 365 * 86400
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SILENCED_SYSTEM_CHECKS = [
+    "axes.W002",  # its middleware would tell who is locked out
     "security.W008",  # a token in clear is lost before any redirect: netweave/exposure.py refuses to start
     "security.W021",  # browsers' preload lists: for whoever owns the whole domain to decide
 ]

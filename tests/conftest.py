@@ -28,6 +28,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 from django.test import Client
+from django_redis import get_redis_connection
 from pytest_django.plugin import blocking_manager_key
 
 from netweave.environment import database
@@ -120,3 +121,12 @@ def gateway(postgres: Postgres, redis_server: Redis) -> Iterator[Gateway]:
     made = Gateway(postgres, redis_server)
     yield made
     made.close()
+
+
+@pytest.fixture
+def counted(redis_server: Redis, settings: Any) -> Iterator[None]:
+    """People can sign in: Redis is there, where guesses are counted."""
+    redis_server.clean()
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": redis_server.url}}
+    yield
+    get_redis_connection("default").connection_pool.disconnect()

@@ -44,7 +44,7 @@ def test_whoever_is_signed_in_to_the_admin_site_reads_them(cast: Cast, who: str)
     assert client.get("/openapi.json").json()["info"]["title"] == "netweave"
 
 
-@pytest.mark.usefixtures("private")
+@pytest.mark.usefixtures("private", "counted")
 def test_a_login_leads_back_to_the_documentation(cast: Cast) -> None:
     cast.users["iris"].set_password("not the shortest one")
     cast.users["iris"].save()

@@ -83,6 +83,7 @@ def test_a_tenants_people_get_nowhere_in_the_admin_site(sample: World, cast: Cas
                 ), path
 
 
+@pytest.mark.usefixtures("counted")
 def test_signing_in_needs_a_role_of_the_platform_and_tells_nobody_why_not(cast: Cast) -> None:
     password = "long enough for anybody"
     cast.join("nils", None)
