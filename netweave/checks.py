@@ -26,7 +26,10 @@ def two_logins(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:  # noqa
 @checks.register(deploy=True)
 def nothing_relaxed(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:  # noqa: ARG001
     """What the demo relaxes is not relaxed."""
-    relaxed = [("DOCS_PUBLIC", settings.DOCS_PUBLIC, "the API's documentation is everybody's")]
+    relaxed = [
+        ("DOCS_PUBLIC", settings.DOCS_PUBLIC, "the API's documentation is everybody's"),
+        ("REQUIRE_TOTP=0", not settings.REQUIRE_TOTP, "a password is enough to run the platform"),
+    ]
     return [
         checks.Warning(f"{name}: {what}.", hint="Leave it out.", id="netweave.W002")
         for name, is_so, what in relaxed

@@ -107,6 +107,9 @@ INSTALLED_APPS = [
     "channels",
     "django_prometheus",
     "axes",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "tenancy",
     "o2ims",
     "netweave",
@@ -149,6 +152,9 @@ AXES_CLIENT_IP_CALLABLE = "netweave.guesses.address"
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"], "username"]
 AXES_ENABLE_ADMIN = AXES_VERBOSE = False
 MIGRATION_MODULES = {"axes": None}  # the counts are in Redis: no tables
+# A code beside the password, for whoever signs in (tenancy/second_factor.py, by django-otp).
+REQUIRE_TOTP = env.flag("REQUIRE_TOTP", default=True)
+OTP_TOTP_ISSUER = "netweave"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

@@ -4,10 +4,13 @@ import threading
 from typing import Any
 
 import structlog
+from django import forms
+from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
 
 from netweave import guesses, metrics
+from tenancy import second_factor
 
 log = structlog.get_logger()
 
@@ -16,17 +19,33 @@ _AT_ONCE = threading.BoundedSemaphore(4)
 
 
 _REFUSED = (
-    "Please enter the correct username and password of somebody who has a role of the platform."
+    "Please enter what lets somebody in who has a role of the platform: the correct username and password,"
+    " and a new code where one is asked for."
     f" After {guesses.FROM_ONE_ADDRESS} wrong ones, the right ones are refused too, for an hour."
 )
 
 
 class SignIn(AuthenticationForm):
-    """Whoever is refused is told the same, whatever was wrong: the name, the password, the role, or that
-    there have been too many guesses."""
+    """Whoever is refused is told the same, whatever was wrong: the name, the password, the code, the role,
+    or that there have been too many guesses."""
+
+    code = forms.CharField(
+        required=False,
+        max_length=32,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code"}),
+        help_text=(
+            "Of your authenticator app, or a backup code. Whoever has none asks those who run this gateway:"
+            " `manage.py enroll_totp` makes them."
+        ),
+    )
 
     required_css_class = "required"
     error_messages = {"invalid_login": _REFUSED}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not settings.REQUIRE_TOTP:
+            del self.fields["code"]
 
     def clean(self) -> Any:
         """What was entered. Raises `ValidationError`."""
@@ -46,9 +65,13 @@ class SignIn(AuthenticationForm):
         return entered
 
     def confirm_login_allowed(self, user: Any) -> None:
-        """Raises `ValidationError` for whoever has no role of the platform."""
+        """Raises `ValidationError` for whoever has no role of the platform, or not the second factor."""
         if not user.runs_the_platform:
             raise self.get_invalid_login_error()
+        if settings.REQUIRE_TOTP:
+            user.otp_device = second_factor.accepted(user, self.cleaned_data.get("code", ""))
+            if user.otp_device is None:
+                raise self.get_invalid_login_error()
 
     def _refusal(self, result: str, told: str) -> ValidationError:
         metrics.SIGN_INS.labels(result).inc()

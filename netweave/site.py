@@ -20,6 +20,7 @@ class NetweaveSite(AdminSite):
     site_header = "netweave"
     site_title = "netweave"
     index_title = "Overview"
+    login_template = "netweave/sign_in.html"
     site_url = None  # the link to the API's documentation is in templates/admin/base_site.html
 
     @property
@@ -31,7 +32,10 @@ class NetweaveSite(AdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Whether there is anything here for the caller at all: a role that ended closes the site at once."""
-        return bool(getattr(request.user, "runs_the_platform", False))
+        from tenancy import second_factor  # noqa: PLC0415 - as above
+
+        user: Any = request.user
+        return getattr(user, "runs_the_platform", False) and second_factor.passed(request, user)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """In the order the pages are registered, who before what, and not in the alphabet's."""

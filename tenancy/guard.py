@@ -12,6 +12,7 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from tenancy import second_factor
 from tenancy.metrics import AUTHZ
 from tenancy.models import User
 from tenancy.permissions import Action, Resource
@@ -100,4 +101,8 @@ class MayReadDocs(BasePermission):
         if settings.DOCS_PUBLIC:
             return True
         person = get_user(request._request)  # of the session: DRF has overwritten the request's own
-        return isinstance(person, User) and person.runs_the_platform
+        return (
+            isinstance(person, User)
+            and person.runs_the_platform
+            and second_factor.passed(request._request, person)
+        )

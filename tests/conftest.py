@@ -16,6 +16,7 @@ os.environ.update(
     ALLOW_PLAIN_HTTP="1",
     REQUIRE_CLIENT_CERTIFICATE="0",
     ALLOWED_HOSTS="localhost,127.0.0.1,testserver",
+    REQUIRE_TOTP="0",
     DOCS_PUBLIC="1",
 )
 

@@ -63,6 +63,7 @@ class Gateway:
             "GATEWAY_CONFIG": str(self._configuration),
             "ALLOW_PLAIN_HTTP": "1",
             "REQUIRE_CLIENT_CERTIFICATE": "0",
+            "REQUIRE_TOTP": "0",
             "DOCS_PUBLIC": "1",
             "DRAIN": "0s",
             "PYTHONWARNINGS": "error",

@@ -3,6 +3,8 @@ page asks their roles (`User.has_perm`), and the rules of granting hold here as 
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from tenancy.admin.tenants import TenantAdmin  # isort: split
 
@@ -17,6 +19,7 @@ from tenancy.admin.tokens import TokenAdmin  # isort: split
 from tenancy.admin.certificates import CertificateAdmin, IssuerAdmin
 
 admin.site.unregister(Group)
+admin.site.unregister([TOTPDevice, StaticDevice])  # their pages show keys
 
 __all__ = [
     "BindingAdmin",

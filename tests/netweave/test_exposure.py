@@ -12,6 +12,7 @@ PRODUCTION = {
     "ALLOWED_HOSTS": "netweave.example.com",
     "EXTERNAL_URL": "https://netweave.example.com",
     "DOCS_PUBLIC": "0",
+    "REQUIRE_TOTP": "1",
     "ALLOW_PLAIN_HTTP": "0",
     "REQUIRE_CLIENT_CERTIFICATE": "1",
     "PYTHONWARNINGS": "error",
