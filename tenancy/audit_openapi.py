@@ -13,6 +13,7 @@ _PARAMETERS = {
     "from": "Entries of this time and later: ISO 8601, UTC where it does not say.",
     "to": "Entries before this time.",
     "userId": "Only what this user did.",
+    "userName": "Only what was done under this login name.",
     "tenantId": "Only what concerns this tenant.",
     "action": "Only this action: `create`, `login`, `prune`, ...",
     "result": "Only what ended so: `success`, `denied` or `error`.",

@@ -13,9 +13,13 @@ from typing import Any
 import orjson
 from asgiref.sync import sync_to_async
 from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
 
+from tenancy.audit import Deed
+from tenancy.permissions import Action, Resource
 from tenancy.representation import AUDIT_ENTRY_KEYS, audit_entry
 from tenancy.sealing import Keys
+from tenancy.selection import Selection
 from tenancy.trail import AuditEntry, AuditSeal
 
 PART = 1000
@@ -76,6 +80,24 @@ async def streamed(rows: QuerySet[AuditEntry], to: Format) -> AsyncIterator[byte
     while part := await sync_to_async(_part, thread_sensitive=True)(rows, after):
         yield to.lines(part)
         after = part[-1].pk
+
+
+def exported(
+    rows: QuerySet[AuditEntry], selection: Selection, to: Format, *, by: Deed
+) -> StreamingHttpResponse:
+    """The selection of `rows` as an answer, up to now. The entry of the export itself is written before
+    anything is sent."""
+    rows = selection.rows(rows)
+    newest = rows.order_by("-pk").values_list("pk", flat=True).first() or 0
+    what = {"format": to.suffix, "selection": dict(selection.given), "through": str(newest)}
+    by.tell(by.entry(Action.EXPORT, Resource.AUDIT, status=200, after=what))
+    headers = {
+        "Content-Disposition": f'attachment; filename="audit.{to.suffix}"',
+        "Cache-Control": "no-store",
+    }
+    return StreamingHttpResponse(
+        streamed(rows.filter(pk__lte=newest), to), content_type=to.media_type, headers=headers
+    )
 
 
 def seals() -> Iterator[bytes]:

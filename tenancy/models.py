@@ -274,7 +274,13 @@ class User(Revocable, AbstractUser):
         return any(self.has_perm(f"{app_label}.view_{model}") for model in apps.all_models.get(app_label, {}))
 
 
-_VERBS = {"view": Action.READ, "add": Action.CREATE, "change": Action.UPDATE, "delete": Action.DELETE}
+_VERBS = {
+    "view": Action.READ,
+    "add": Action.CREATE,
+    "change": Action.UPDATE,
+    "delete": Action.DELETE,
+    "export": Action.EXPORT,
+}
 
 
 @contextmanager

@@ -15,9 +15,10 @@ import orjson
 from django.db import connection, transaction
 
 from tenancy.sealing import Keys
-from tenancy.trail import FIELDS, AuditEntry, AuditSeal, digest, unpacked
+from tenancy.trail import FIELDS, AuditEntry, AuditSeal, digest, moment, unpacked
 
 PRUNE = "prune"
+VERIFY = "verify"
 SHOWN = 1000
 Row = tuple[Any, ...]
 
@@ -72,9 +73,23 @@ def prove(*, noted: str = "") -> Proof:
         rows = iter(AuditEntry.objects.order_by("id").values_list(*FIELDS).iterator(chunk_size=5000))
         _check(found, _Entries(rows), _pruned_before())
     number, _, hashed = noted.partition(":")
-    if noted and (not number.isdigit() or found.heads.get(int(number)) != hashed):
-        found.finds(int(number) if number.isdigit() else 0, None, "the seal that was noted down is not there")
+    if noted and (not number.isdecimal() or found.heads.get(int(number)) != hashed):
+        found.finds(
+            int(number) if number.isdecimal() else 0, None, "the seal that was noted down is not there"
+        )
     return found
+
+
+def said(found: Proof) -> list[str]:
+    """What was found, for people: a line each."""
+    tail = f", since {moment(found.unsealed_since)}" if found.unsealed_since else ""
+    return [
+        f"seals: {found.seals}",
+        f"entries as they were sealed: {found.entries}",
+        f"entries pruned: {found.pruned}",
+        f"entries not sealed yet: {found.unsealed}{tail}",
+        f"head, to be noted down: {found.head or 'none'}",
+    ]
 
 
 class _Entries:

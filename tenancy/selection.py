@@ -1,5 +1,5 @@
-"""Which entries of the audit trail are wanted: the parameters of `/admin/v1/audit`, of the command, and of an
-export's own entry."""
+"""Which entries of the audit trail are wanted: the parameters of `/admin/v1/audit`, of the page in
+the admin site, of the command, and of an export's own entry."""
 
 import uuid
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ from tenancy.trail import AuditEntry, Result
 #: Parameters that are compared as they are, and with what.
 _EQUAL = {
     "tenantId": "tenant",
+    "userName": "actor",
     "action": "action",
     "resource": "kind",
     "resourceId": "object_id",
@@ -70,7 +71,11 @@ class Selection:
 
 def _time(name: str, text: str) -> datetime:
     try:
-        at = parse_datetime(text.replace(" ", "+")) or parse_datetime(f"{text}T00:00:00")
+        at = (
+            parse_datetime(text)
+            or parse_datetime(text.replace(" ", "+"))  # the + of an offset, as a query has it
+            or parse_datetime(f"{text}T00:00:00")
+        )
     except ValueError:
         at = None
     if at is None:

@@ -1,13 +1,11 @@
 """Changes: what happened."""
 
-import json
-from typing import Any
-
 from django.contrib import admin
-from django.utils.html import format_html_join
+from django.utils.html import format_html
 
-from o2ims.admin.words import PLATFORM, TenantFilter, TimeFilter, link_to_changes, pretty
+from o2ims.admin.words import PLATFORM, TenantFilter, TimeFilter, link_to_changes, link_to_entries
 from o2ims.models import Change
+from tenancy.differences import difference, pretty
 from tenancy.readonly import ReadOnlyAdmin
 from tenancy.times import exactly
 
@@ -57,8 +55,9 @@ class ChangeAdmin(ReadOnlyAdmin):
 
     @admin.display(description="request id")
     def request(self, change: Change) -> str:
-        """Of the request, or of the watch, that caused it, and a way to what else that did."""
-        return link_to_changes(change.request_id, "everything it changed")
+        """Of the request, or of the watch, that caused it, and the ways to what else that did."""
+        changes = link_to_changes(change.request_id, "everything it changed")
+        return format_html("{} ({})", changes, link_to_entries(change.request_id))
 
     @admin.display(description="tenant", ordering="tenant")
     def tenant_word(self, change: Change) -> str:
@@ -68,12 +67,7 @@ class ChangeAdmin(ReadOnlyAdmin):
     @admin.display(description="difference")
     def difference(self, change: Change) -> str:
         """Only what is not the same before and after."""
-        if change.before is None or change.after is None:
-            return "the whole object"
-        before, after = _leaves(change.before), _leaves(change.after)
-        changed = sorted(path for path in before | after if before.get(path) != after.get(path))
-        rows = ((path, before.get(path, ""), after.get(path, "")) for path in changed)
-        return format_html_join("", "<p>{}: <del>{}</del> <ins>{}</ins></p>", rows) or "none"
+        return difference(change.before, change.after)
 
     @admin.display(description="before")
     def pretty_before(self, change: Change) -> str:
@@ -84,11 +78,3 @@ class ChangeAdmin(ReadOnlyAdmin):
     def pretty_after(self, change: Change) -> str:
         """The object as it became."""
         return pretty(change.after)
-
-
-def _leaves(value: Any, path: str = "") -> dict[str, str]:
-    """What is not a map in `value`, as JSON, by its path."""
-    if not isinstance(value, dict):
-        return {path: json.dumps(value, ensure_ascii=False)}
-    inner = (_leaves(part, f"{path}/{key}" if path else key) for key, part in value.items())
-    return {path: leaf for leaves in inner for path, leaf in leaves.items()}

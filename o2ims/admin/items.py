@@ -6,8 +6,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from o2ims.admin.words import PLATFORM, TenantFilter, link_to_changes, pretty
+from o2ims.admin.words import PLATFORM, TenantFilter, link_to_changes
 from o2ims.models import Item
+from tenancy.differences import pretty
 from tenancy.readonly import ReadOnlyAdmin
 from tenancy.times import exactly
 

@@ -4,8 +4,16 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html
 
-from o2ims.admin.words import PLATFORM, TenantFilter, TimeFilter, hidden, link_to_changes, pretty
+from o2ims.admin.words import (
+    PLATFORM,
+    TenantFilter,
+    TimeFilter,
+    hidden,
+    link_to_changes,
+    link_to_entries,
+)
 from o2ims.models import Operation
+from tenancy.differences import pretty
 from tenancy.readonly import ReadOnlyAdmin
 from tenancy.times import exactly
 
@@ -86,8 +94,9 @@ class OperationAdmin(ReadOnlyAdmin):
 
     @admin.display(description="request id")
     def request(self, operation: Operation) -> str:
-        """Of the request that wanted it, and a way to what that changed."""
-        return link_to_changes(operation.request_id, "everything it changed")
+        """Of the request that wanted it, and the ways to what that changed and was."""
+        changes = link_to_changes(operation.request_id, "everything it changed")
+        return format_html("{} ({})", changes, link_to_entries(operation.request_id))
 
     @admin.display(description="asked")
     def pretty_asked(self, operation: Operation) -> str:

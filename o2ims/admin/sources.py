@@ -10,10 +10,11 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from adapters.errors import BackendError
-from o2ims.admin.words import PLATFORM, TenantFilter, hidden, pretty
+from o2ims.admin.words import PLATFORM, TenantFilter, hidden
 from o2ims.collector import check
 from o2ims.gateway import gateway
 from o2ims.models import Source
+from tenancy.differences import pretty
 from tenancy.readonly import ReadOnlyAdmin
 from tenancy.times import ago, exactly
 

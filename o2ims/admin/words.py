@@ -1,8 +1,8 @@
 """What the pages of the inventory have in common: filters, links, JSON with its secrets hidden."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.urls import reverse
@@ -29,17 +29,17 @@ class TimeFilter(admin.DateFieldListFilter):
         self.title = "time (UTC)"
 
 
-def pretty(value: Any) -> str:
-    """JSON for people."""
-    if value is None:
-        return "-"
-    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False))
-
-
 def link_to_changes(value: Any, words: str) -> str:
     """`value`, and a way to the changes that have to do with it."""
     url = reverse("admin:o2ims_change_changelist")
     return format_html('{} (<a href="{}?q={}">{}</a>)', value, url, value, words)
+
+
+def link_to_entries(request_id: str) -> str:
+    """The way to what the audit trail says of a request."""
+    url = reverse("admin:tenancy_auditentry_changelist")
+    query = urlencode({"requestId": request_id})
+    return format_html('<a href="{}?{}">its audit entries</a>', url, query)
 
 
 def hidden(value: Any, key: str = "") -> Any:

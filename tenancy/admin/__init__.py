@@ -1,5 +1,6 @@
-"""The admin pages of tenants, people and roles, in the order of the menu. For the platform's people: each
-page asks their roles (`User.has_perm`), and the rules of granting hold here as they do in the admin API."""
+"""The admin pages of tenants, people, roles and the audit trail, in the order of the menu. For the platform's
+people: each page asks their roles (`User.has_perm`), and the rules of granting hold here as they do in the
+admin API."""
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
@@ -16,12 +17,15 @@ from tenancy.admin.bindings import BindingAdmin  # isort: split
 
 from tenancy.admin.tokens import TokenAdmin  # isort: split
 
-from tenancy.admin.certificates import CertificateAdmin, IssuerAdmin
+from tenancy.admin.certificates import CertificateAdmin, IssuerAdmin  # isort: split
+
+from tenancy.admin.audit import AuditEntryAdmin
 
 admin.site.unregister(Group)
 admin.site.unregister([TOTPDevice, StaticDevice])  # their pages show keys
 
 __all__ = [
+    "AuditEntryAdmin",
     "BindingAdmin",
     "CertificateAdmin",
     "IssuerAdmin",

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from api import requests
 from tenancy.audit import Deed
+from tenancy.history import to_entries
 from tenancy.models import User
 from tenancy.permissions import Action
 from tenancy.refusals import Refused
@@ -51,6 +52,10 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
                 return super().delete_view(request, *args, **kwargs)
         except Refused as error:
             return self._refused(request, error)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:  # noqa: ARG002
+        """What the audit trail says of the row."""
+        return to_entries(self.model, object_id)
 
     def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:  # noqa: FBT001 - Django's signature
         """Saves, and remembers how it was."""

@@ -4,10 +4,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from tenancy.models import User
 from tenancy.permissions import Rights
+from tenancy.trail import Result
 
 PLATFORM = SafeString("the platform")  # as Django types a filter's word for nothing
 
@@ -23,3 +25,12 @@ class TenantFilter(admin.RelatedFieldListFilter):
 def rights_of(request: HttpRequest) -> Rights:
     """What the person at the page holds."""
     return request.user.rights if isinstance(request.user, User) else Rights()
+
+
+_OUTCOMES = {Result.SUCCESS: ("up", "●"), Result.DENIED: ("holding", "▲"), Result.ERROR: ("down", "✕")}
+
+
+def outcome_word(result: str) -> str:
+    """How something ended: a word, a shape and a colour."""
+    colour, mark = _OUTCOMES[Result(result)]
+    return format_html('<span class="state state-{}">{} {}</span>', colour, mark, result)

@@ -14,7 +14,7 @@ from api.renderers import JSONRenderer
 from tenancy import audit_openapi
 from tenancy.audit import Deed
 from tenancy.directory import Directory, NotListed
-from tenancy.exports import CSV, JSON_LINES, Format, streamed
+from tenancy.exports import CSV, JSON_LINES, Format, exported
 from tenancy.guard import permit, principal_of
 from tenancy.permissions import Action, Resource
 from tenancy.representation import AUDIT
@@ -87,18 +87,6 @@ def _page(request: Request) -> HttpResponse:
 
 
 def _exported(request: Request, to: Format) -> StreamingHttpResponse:
-    """All that is selected, up to now; the entry of the export itself is written before anything is sent."""
     permit(principal_of(request), Resource.AUDIT, Action.EXPORT)
     selection = Selection.of({name: request.GET.getlist(name) for name in request.GET})
-    rows = selection.rows(_rows(request, Action.EXPORT))
-    newest = rows.order_by("-pk").values_list("pk", flat=True).first() or 0
-    deed = Deed.of(request._request)
-    what = {"format": to.suffix, "selection": dict(selection.given), "through": str(newest)}
-    deed.tell(deed.entry(Action.EXPORT, Resource.AUDIT, status=200, after=what))
-    headers = {
-        "Content-Disposition": f'attachment; filename="audit.{to.suffix}"',
-        "Cache-Control": "no-store",
-    }
-    return StreamingHttpResponse(
-        streamed(rows.filter(pk__lte=newest), to), content_type=to.media_type, headers=headers
-    )
+    return exported(_rows(request, Action.EXPORT), selection, to, by=Deed.of(request._request))

@@ -39,7 +39,19 @@ def rows(client: Client, page: str, **query: str) -> int:
 def test_the_menu_is_in_the_order_of_who_before_what(admin: Client) -> None:
     apps = admin.get("/admin/").context["app_list"]
     assert [(app["name"], [page["name"] for page in app["models"]]) for app in apps] == [
-        ("Who", ["Tenants", "Users", "Roles", "Bindings", "Tokens", "Issuers", "Certificates"]),
+        (
+            "Who",
+            [
+                "Tenants",
+                "Users",
+                "Roles",
+                "Bindings",
+                "Tokens",
+                "Issuers",
+                "Certificates",
+                "Audit entries",
+            ],
+        ),
         ("What", ["Sources", "Items", "Changes", "Operations"]),
     ]
     assert [app["name"] for app in admin.get("/admin/o2ims/").context["app_list"]] == ["What"]
@@ -95,6 +107,7 @@ def test_a_change_shows_only_what_differs_and_leads_to_its_relatives(world: Worl
     assert rows(admin, "o2ims_change", q=one.id_of(resource())) == 2
     assert f'?q={one.id_of(resource())}">all its changes' in page
     assert f'?q={change.request_id}">everything it changed' in page
+    assert f'?requestId={change.request_id}">its audit entries' in page
     first = Change.objects.earliest("id")
     assert "the whole object" in read(admin, "o2ims_change", first.pk)
     item = Item.objects.get(object_id=one.id_of(resource()))

@@ -11,11 +11,11 @@ from django.utils.dateparse import parse_date
 from api.pages import PageError
 from tenancy import exports
 from tenancy.audit import Deed
-from tenancy.proof import Proof, prove
+from tenancy.proof import prove, said
 from tenancy.pruning import prune
 from tenancy.refusals import Refused
 from tenancy.selection import NAMES, Selection
-from tenancy.trail import AuditEntry, moment
+from tenancy.trail import AuditEntry
 
 
 class Command(BaseCommand):
@@ -81,15 +81,3 @@ class Command(BaseCommand):
         except Refused as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{count} entries of the days before {before:%Y-%m-%d} (UTC) are gone.")
-
-
-def said(found: Proof) -> list[str]:
-    """What was found, for people: a line each."""
-    tail = f", since {moment(found.unsealed_since)}" if found.unsealed_since else ""
-    return [
-        f"seals: {found.seals}",
-        f"entries as they were sealed: {found.entries}",
-        f"entries pruned: {found.pruned}",
-        f"entries not sealed yet: {found.unsealed}{tail}",
-        f"head, to be noted down: {found.head or 'none'}",
-    ]
