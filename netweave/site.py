@@ -4,7 +4,9 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.contrib.admin.apps import AdminConfig
+from django.contrib.auth import get_user_model
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 
 
 class NetweaveAdminConfig(AdminConfig):
@@ -21,6 +23,7 @@ class NetweaveSite(AdminSite):
     site_title = "netweave"
     index_title = "Overview"
     login_template = "netweave/sign_in.html"
+    index_template = "admin/dashboard.html"
     site_url = None  # the link to the API's documentation is in templates/admin/base_site.html
 
     @property
@@ -36,6 +39,13 @@ class NetweaveSite(AdminSite):
 
         user: Any = request.user
         return getattr(user, "runs_the_platform", False) and second_factor.passed(request, user)
+
+    def index(self, request: HttpRequest, extra_context: Any = None) -> TemplateResponse:
+        """The dashboard, and the menu."""
+        from netweave.dashboard import panels  # noqa: PLC0415 - the apps' models begin with this module
+
+        shown = panels(request.user) if isinstance(request.user, get_user_model()) else {}
+        return super().index(request, {**shown, **(extra_context or {})})
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """In the order the pages are registered, who before what, and not in the alphabet's."""

@@ -9,6 +9,7 @@ import ssl
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +82,13 @@ class Files:
 
     def measure(self) -> None:
         """Tells the metrics when the server's certificate ends."""
-        found = x509.load_pem_x509_certificates(self.certificate.read_bytes())[0]
-        left = found.not_valid_after_utc.timestamp() - time.time()
+        left = ends_at(self.certificate).timestamp() - time.time()
         metrics.CERTIFICATE_EXPIRY.labels("server").set(left)
+
+
+def ends_at(path: Path) -> datetime:
+    """When the first certificate of a PEM file ends. Raises `OSError` or `ValueError`."""
+    return x509.load_pem_x509_certificates(path.read_bytes())[0].not_valid_after_utc
 
 
 def _note_start(connection: Any, _name: str | None, _context: ssl.SSLContext) -> None:

@@ -16,9 +16,14 @@ def exactly(field: str, words: str, *, never: str = "-") -> Callable[[Any, Any],
     @admin.display(description=f"{words} (UTC)", ordering=field)
     def shown(_page: Any, row: Any) -> str:
         at = getattr(row, field)
-        return format_html('<time datetime="{}">{}</time>', at.isoformat(), _digits(at)) if at else never
+        return exact(at) if at else never
 
     return shown
+
+
+def exact(at: datetime) -> str:
+    """A time in UTC, to the second."""
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(), _digits(at))
 
 
 def ago(at: datetime) -> str:

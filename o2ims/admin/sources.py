@@ -10,15 +10,13 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from adapters.errors import BackendError
-from o2ims.admin.words import PLATFORM, TenantFilter, hidden
+from o2ims.admin.words import PLATFORM, TenantFilter, error_of, heard_of, hidden, state_of
 from o2ims.collector import check
 from o2ims.gateway import gateway
 from o2ims.models import Source
 from tenancy.differences import pretty
 from tenancy.readonly import ReadOnlyAdmin
 from tenancy.times import ago, exactly
-
-_MARKS = {Source.State.UP: "●", Source.State.DOWN: "✕", Source.State.STARTING: "○", Source.State.HOLDING: "▲"}
 
 
 @admin.register(Source)
@@ -94,11 +92,7 @@ class SourceAdmin(ReadOnlyAdmin):
     @admin.display(description="state", ordering="state")
     def state_word(self, source: Source) -> str:
         """A word, a shape and a colour."""
-        if source.retired_at:
-            return format_html('<span class="state state-retired">{} retired</span>', "□")
-        mark = _MARKS[Source.State(source.state)]
-        word = source.get_state_display().lower()
-        return format_html('<span class="state state-{}">{} {}</span>', source.state, mark, word)
+        return state_of(source)
 
     @admin.display(description="since", ordering="state_since")
     def since(self, source: Source) -> str:
@@ -108,7 +102,7 @@ class SourceAdmin(ReadOnlyAdmin):
     @admin.display(description="last heard of", ordering="contact_at")
     def lag(self, source: Source) -> str:
         """When the backend last proved to be there."""
-        return ago(source.contact_at) if source.contact_at else "never"
+        return heard_of(source)
 
     @admin.display(description="objects")
     def objects(self, source: Source) -> str:
@@ -131,7 +125,7 @@ class SourceAdmin(ReadOnlyAdmin):
     @admin.display(description="last error")
     def last_error(self, source: Source) -> str:
         """Quoted, not summarised."""
-        return f"{source.error_class}: {source.error}" if source.error else "none"
+        return error_of(source)
 
     @admin.display(description="abilities")
     def abilities_word(self, source: Source) -> str:

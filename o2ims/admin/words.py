@@ -6,9 +6,14 @@ from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 
+from o2ims.models import Source
+from tenancy.times import ago
+
 PLATFORM = "the platform"
+_MARKS = {Source.State.UP: "●", Source.State.DOWN: "✕", Source.State.STARTING: "○", Source.State.HOLDING: "▲"}
 
 
 class TenantFilter(admin.AllValuesFieldListFilter):
@@ -27,6 +32,30 @@ class TimeFilter(admin.DateFieldListFilter):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.title = "time (UTC)"
+
+
+def state_of(source: Source) -> str:
+    """A word, a shape and a colour."""
+    if source.retired_at:
+        return format_html('<span class="state state-retired">{} retired</span>', "□")
+    mark = _MARKS[Source.State(source.state)]
+    word = source.get_state_display().lower()
+    return format_html('<span class="state state-{}">{} {}</span>', source.state, mark, word)
+
+
+def error_of(source: Source) -> str:
+    """Its last error: quoted, not summarised."""
+    return f"{source.error_class}: {source.error}" if source.error else "none"
+
+
+def heard_of(source: Source) -> str:
+    """When it last proved to be there; marked where that is longer ago than it should be."""
+    if source.contact_at is None:
+        return "never"
+    silent = (timezone.now() - source.contact_at).total_seconds()
+    if source.retired_at or silent <= source.fresh_seconds:
+        return ago(source.contact_at)
+    return format_html('<span class="state state-holding">{} {}</span>', "▲", ago(source.contact_at))
 
 
 def link_to_changes(value: Any, words: str) -> str:

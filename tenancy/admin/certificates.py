@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 
+from tenancy.admin.endings import EndingFilter
 from tenancy.admin.page import Page, deed_of
 from tenancy.admin.words import PLATFORM
 from tenancy.permissions import Action
@@ -49,6 +50,7 @@ class IssuerAdmin(Page):
 
     form = IssuerForm
     list_display = ["subject", "tenant_word", "expires", "created"]
+    list_filter = [EndingFilter]
     list_select_related = ["tenant"]
     search_fields = ["subject", "fingerprint"]
     search_help_text = "subject or fingerprint"
@@ -83,6 +85,7 @@ class CertificateAdmin(ReadOnlyAdmin):
     """Client certificates that were used: whose, and whether they are good."""
 
     list_display = ["subject_word", "user", "state_word", "expires", "used"]
+    list_filter = [EndingFilter]
     list_select_related = ["user"]
     search_fields = ["subject", "fingerprint", "serial", "user__username"]
     search_help_text = "subject, fingerprint, serial number or user"

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 
+from tenancy.admin.endings import EndingFilter
 from tenancy.admin.page import deed_of
 from tenancy.admin.words import TenantFilter, rights_of
 from tenancy.models import Token
@@ -21,7 +22,7 @@ class TokenAdmin(ReadOnlyAdmin):
     """Tokens: what is known of them. They are issued on the user's page and revoked here."""
 
     list_display = ["prefix", "user", "name", "state_word", "created", "expires", "used"]
-    list_filter = [("user__tenant", TenantFilter)]
+    list_filter = [("user__tenant", TenantFilter), EndingFilter]
     list_select_related = ["user"]
     search_fields = ["prefix", "user__username", "name"]
     search_help_text = "prefix, user or name"
