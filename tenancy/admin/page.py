@@ -62,9 +62,10 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
         requests.facts(request)["before"] = wire(obj) if change else None
         super().save_model(request, obj, form, change)
 
-    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:  # noqa: ARG002
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         """Where Django would write its own log."""
-        self._tell(request, Action.CREATE, obj, after=wire(obj))
+        reason = message if isinstance(message, str) else ""
+        self._tell(request, Action.CREATE, obj, after=wire(obj), reason=reason)
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         """Where Django would write its own log."""

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from tenancy.admin.page import Page
+from tenancy.admin.suspension import TenantForm
 from tenancy.models import Tenant
 from tenancy.times import exactly
 
@@ -14,6 +15,7 @@ from tenancy.times import exactly
 class TenantAdmin(Page):
     """Tenants. They are suspended here; only the admin API removes one: it looks what there still is."""
 
+    form = TenantForm
     list_display = ["id", "name", "status", "people", "created"]
     list_filter = ["status"]
     search_fields = ["id", "name"]
@@ -22,6 +24,16 @@ class TenantAdmin(Page):
     created = exactly("created_at", "created")
     updated = exactly("updated_at", "updated")
     fields = ["id", "name", "description", "status", "contact_email", "metadata", "created", "updated"]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """The reason too, where something can be done."""
+        acts = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return [*self.fields, "reason"] if acts else list(self.fields)
+
+    def construct_change_message(self, request: HttpRequest, form: Any, *more: Any, **named: Any) -> Any:
+        """The reason, where one was given: it is the entry's."""
+        given = form.cleaned_data.get("reason")
+        return given or super().construct_change_message(request, form, *more, **named)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:  # noqa: ARG002
         """The id is what objects are labelled with: it never changes."""

@@ -127,7 +127,7 @@ def test_a_tenant_is_added_and_its_id_stays(admin: Client, cast: Cast) -> None:
     assert "Lower-case letters" in wrong.content.decode()
     assert admin.post(url, {"id": "initech", "name": "Initech", "status": "active"}).status_code == 302
     change = reverse("admin:tenancy_tenant_change", args=["initech"])
-    admin.post(change, {"id": "other", "name": "Initech Ltd", "status": "suspended"})
+    admin.post(change, {"id": "other", "name": "Initech Ltd", "status": "pendingDeletion"})
     assert Tenant.objects.get(pk="initech").name == "Initech Ltd"
     assert not Tenant.objects.filter(pk="other").exists()
 
