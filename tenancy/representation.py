@@ -134,6 +134,17 @@ def _certificate(row: Certificate) -> Wire:
     }
 
 
+def _quota(row: quotas.Quota) -> Wire:
+    limits, usage = quotas.shown([row])
+    return {
+        "quotaId": f"{row.tenant_id} {row.name}",
+        "tenantId": row.tenant_id,
+        "name": row.name,
+        "limit": limits[row.name],
+        "usage": usage[row.name],
+    }
+
+
 AUDIT_ENTRY_KEYS = (
     "id", "timestamp", "tenantId", "userId", "userName", "authentication", "ipAddress", "method", "path",
     "action", "resource", "resourceId", "resourceName", "result", "status", "requestId", "before", "after",
@@ -228,5 +239,6 @@ CERTIFICATE = Noun(
     wire=_certificate,
     filters={"tenantId": "user__tenant_id", "userId": "user_id"},
 )
+QUOTA = Noun(name="quotas", component="Quota", wire=_quota)
 AUDIT = Noun(name="audit entries", component="AuditEntry", wire=audit_entry)
 NOUNS = (TENANT, USER, ROLE, BINDING, TOKEN, ISSUER, CERTIFICATE)

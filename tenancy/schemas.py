@@ -16,6 +16,7 @@ def _text(most: int, least: int = 0) -> dict[str, Any]:
 
 
 def or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """The same, or null."""
     return {**schema, "type": [schema["type"], "null"]}
 
 
@@ -70,6 +71,7 @@ def _amounts(text: str, *, null: bool) -> dict[str, Any]:
 
 
 def sent(text: str, required: list[str], example: dict[str, Any], **properties: Any) -> dict[str, Any]:
+    """What may be sent: no other key, and these needed."""
     return {
         "type": "object",
         "description": text,

@@ -8,7 +8,8 @@ from django.db.models import Model
 from tenancy.audit import Deed, Entry
 from tenancy.models import Binding, Role, Tenant, Token, User
 from tenancy.permissions import Action
-from tenancy.representation import BINDING, CERTIFICATE, ISSUER, ROLE, TENANT, TOKEN, USER, Noun, Wire
+from tenancy.quotas import Quota
+from tenancy.representation import BINDING, CERTIFICATE, ISSUER, QUOTA, ROLE, TENANT, TOKEN, USER, Noun, Wire
 from tenancy.trust import Certificate, Issuer
 
 NOUNS: dict[type[Model], Noun] = {
@@ -18,6 +19,7 @@ NOUNS: dict[type[Model], Noun] = {
     Binding: BINDING,
     Token: TOKEN,
     Issuer: ISSUER,
+    Quota: QUOTA,
     Certificate: CERTIFICATE,
 }
 

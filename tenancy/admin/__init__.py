@@ -19,6 +19,8 @@ from tenancy.admin.tokens import TokenAdmin  # isort: split
 
 from tenancy.admin.certificates import CertificateAdmin, IssuerAdmin  # isort: split
 
+from tenancy.admin.quotas import QuotaAdmin  # isort: split
+
 from tenancy.admin.audit import AuditEntryAdmin
 
 admin.site.unregister(Group)
@@ -29,6 +31,7 @@ __all__ = [
     "BindingAdmin",
     "CertificateAdmin",
     "IssuerAdmin",
+    "QuotaAdmin",
     "RoleAdmin",
     "TenantAdmin",
     "TokenAdmin",

@@ -254,6 +254,6 @@ def test_a_tenant_is_not_deleted_here_and_an_auditor_adds_nothing(
 def test_a_tenant_admin_sees_who_and_what_but_no_sources(staff: Cast, pages: dict[str, Client]) -> None:
     menu = pages["carol"].get("/admin/").context["app_list"]
     assert [(app["name"], [page["name"] for page in app["models"]]) for app in menu] == [
-        ("Who", ["Tenants", "Users", "Roles", "Bindings", "Tokens", "Issuers", "Certificates"]),
+        ("Who", ["Tenants", "Users", "Roles", "Bindings", "Tokens", "Issuers", "Certificates", "Quotas"]),
         ("What", ["Items", "Changes", "Operations"]),
     ]
