@@ -1,8 +1,11 @@
 """The content security policy in a real Chromium: pages of ours break it nowhere, and what somebody smuggles
 into one is refused."""
 
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, Route, expect
@@ -102,16 +105,38 @@ async def test_what_is_smuggled_into_a_page_is_refused(chromium: Chromium, serve
         assert asked == []
 
 
-async def test_nobody_frames_a_page(chromium: Chromium, served: Gateway) -> None:
-    framed: list[str] = []
+class Framing(BaseHTTPRequestHandler):
+    """A page on this machine with a frame of what its query names. (Chromium lets no page from outside frame
+    one on loopback, whatever its policy.)"""
 
-    async def answer(route: Route) -> None:
-        await route.fulfill(body=framed[-1], content_type="text/html")
+    def do_GET(self) -> None:
+        body = f'<iframe src="{unquote(urlsplit(self.path).query)}"></iframe>'.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def framing() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Framing) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/?"
+        server.shutdown()
+        thread.join()
+
+
+async def test_nobody_frames_a_page(chromium: Chromium, served: Gateway, framing: str) -> None:
+    # /livez says nothing about frames: it shows that such a page can have one.
     async with chromium.browser() as browser, watched(browser) as (page, _):
-        await page.route(ELSEWHERE, answer)
         await sign_in(page, served)
-        for path in ("/admin/", "/admin/login/?next=/docs/", "/docs/"):
-            framed.append(f'<iframe src="{served.url}{path}"></iframe>')
-            await page.goto(ELSEWHERE, wait_until="networkidle")
-            assert page.frames[1].url == "chrome-error://chromewebdata/", path
+        for path in ("/livez", "/admin/", "/admin/login/?next=/docs/", "/docs/"):
+            await page.goto(framing + quote(served.url + path), wait_until="networkidle")
+            framed = page.frames[1].url
+            expected = served.url + path if path.startswith("/livez") else "chrome-error://chromewebdata/"
+            assert framed == expected, path
