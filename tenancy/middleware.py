@@ -132,7 +132,7 @@ def _tell(request: HttpRequest, deed: Deed, response: HttpResponseBase) -> None:
     if not deed.actor and isinstance(person := getattr(request, "user", None), User):
         deed.by(str(person.pk), person.username, person.tenant_id, "session")
     action, kind, object_id = _asked(request)
-    result, safe = _result(response), request.method in _SAFE
+    result, safe = _result(request, response), request.method in _SAFE
     if safe and result is Result.SUCCESS:
         if settings.AUDIT_READS == "off" or (
             settings.AUDIT_READS == "summary" and waiting.counted(deed, action, kind, result, told=0)
@@ -141,7 +141,13 @@ def _tell(request: HttpRequest, deed: Deed, response: HttpResponseBase) -> None:
     elif not deed.actor and waiting.counted(deed, action, kind, result, told=STRANGERS):
         return
     entry = deed.entry(
-        action, kind, object_id, result=result, status=response.status_code, reason=_detail(response)
+        action,
+        kind,
+        object_id,
+        result=result,
+        status=response.status_code,
+        label=_tried(request) if action == "login" and result is Result.DENIED else "",
+        reason=_detail(response),
     )
     if safe and result is not Result.DENIED:
         waiting.add(entry)
@@ -167,17 +173,34 @@ def _asked(request: HttpRequest) -> tuple[str, str, str]:
     wanted = needed(view, getattr(match.func, "actions", {}).get(method.lower(), ""))
     if isinstance(wanted, tuple):
         return wanted[1], wanted[0], id_
-    if match.url_name in _SESSIONS:
-        return _SESSIONS[match.url_name], "Session", ""
+    name = match.url_name or ""
+    if name in _SESSIONS:
+        return Action.READ if method in _SAFE else _SESSIONS[name], "Session", ""
     page = getattr(match.func, "model_admin", None)
-    kind = str(getattr(page.model, "resource", "")) if page else ""
-    return _ACTIONS.get(method, Action.READ), kind, id_
+    if page is None:
+        return _ACTIONS.get(method, Action.READ), "", id_
+    action = Action.READ if method in _SAFE else _PAGES.get(name.rpartition("_")[2], Action.UPDATE)
+    return action, str(getattr(page.model, "resource", "")), id_
 
 
-def _result(response: HttpResponseBase) -> Result:
-    if response.status_code < 400:
+def _result(request: HttpRequest, response: HttpResponseBase) -> Result:
+    if response.status_code >= 400:
+        return Result.DENIED if response.status_code in {401, 403, 429} else Result.ERROR
+    if request.method in _SAFE or API_ROOT.match(request.path_info):
         return Result.SUCCESS
-    return Result.DENIED if response.status_code in {401, 403, 429} else Result.ERROR
+    name = request.resolver_match.url_name if request.resolver_match else ""
+    if response.status_code == 200 and name != "logout":  # a form that is not taken is shown again
+        return Result.DENIED if name == "login" else Result.ERROR
+    return Result.ERROR if requests.facts(request).get("refused") else Result.SUCCESS
+
+
+def _tried(request: HttpRequest) -> str:
+    """Whose login name it was tried with; nothing else that somebody wrote there, which may be a password."""
+    name = request.POST.get("username", "")
+    try:
+        return name if "\0" not in name and User.objects.filter(username=name).exists() else ""
+    except (DatabaseError, PoolTimeout):
+        return ""
 
 
 def _detail(response: HttpResponseBase) -> str:
@@ -193,4 +216,5 @@ ADMIN_SITE = re.compile(r"/admin(?:/(?!jsi18n/)|\Z)")
 STRANGERS = 60  # refusals a minute and address that have entries of their own
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _ACTIONS = {"POST": Action.CREATE, "PUT": Action.UPDATE, "PATCH": Action.UPDATE, "DELETE": Action.DELETE}
+_PAGES = {"add": Action.CREATE, "change": Action.UPDATE, "delete": Action.DELETE}  # of the admin site
 _SESSIONS = {"login": "login", "logout": "logout", "password_change": "password"}

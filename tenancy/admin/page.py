@@ -100,5 +100,6 @@ class Page(admin.ModelAdmin):  # type: ignore[type-arg]
     def _refused(self, request: HttpRequest, error: Refused) -> HttpResponse:
         Deed.of(request).told = False  # what was done is undone
         Deed.of(request).reason = str(error)
+        requests.facts(request)["refused"] = True
         self.message_user(request, str(error), messages.ERROR)
         return HttpResponseRedirect(request.get_full_path())
