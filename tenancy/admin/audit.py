@@ -38,7 +38,7 @@ _MODELS = {str(model.resource): model for model in (Tenant, User, Role, Binding,
 class AuditEntryAdmin(ReadOnlyAdmin):
     """What happened, who did it, and what came of it."""
 
-    list_display = ["when", "person", "tenant_word", "deed", "thing", "outcome", "address", "same_request"]
+    list_display = ["when", "person", "tenant_word", "deed", "thing", "outcome", "same_request"]
     list_display_links = ["when"]
     list_filter = [SelectionFilter]
     search_fields = ["actor"]  # so that there is a search; it is the selection's `q`, over far more
