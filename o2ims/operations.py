@@ -243,7 +243,10 @@ def _finish(
     cause = Cause(operation.request_id, operation.traceparent)
     object_id = about.object_id if about else operation.object_id
     with transaction.atomic():
-        changes = record.sightings(seen, cause) + record.gone(gone, cause)
+        # What is only changed, or on its way out, may be gone by the time that is told, and nobody who found
+        # it gone knows as of which version: if it is there again, who made it or the watch tells that.
+        changes = record.sightings(seen, cause, begins=operation.action == Action.CREATE)
+        changes += record.gone(gone, cause)
         # A worker that looked before the backend answered may have told the same already.
         untold = _any(operation).filter(state__in=(State.STARTED, State.FAILED)).exists()
         ended = _end(

@@ -78,11 +78,13 @@ class Record:
         self._epoch = epoch
         self.origin = origin
 
-    def sightings(self, seen: Sequence[Sighting], cause: Cause, *, since: int | None = None) -> list[Change]:
+    def sightings(
+        self, seen: Sequence[Sighting], cause: Cause, *, since: int | None = None, begins: bool = True
+    ) -> list[Change]:
         """Records objects as they are now. Returns the Changes; raises `Fenced`.
 
         `since` is the source's sequence when a list began: where versions do not tell, what changed after
-        it is left alone.
+        it is left alone. Without `begins`, so is what has ended.
         """
         changes: list[Change] = []
         for part in parts(seen):
@@ -90,6 +92,8 @@ class Record:
                 source = self._locked()
                 known = self._known(sighting.object_id for sighting in part)
                 news = [s for s in part if self._news(s, known.get(s.key), since)]
+                if not begins:
+                    news = [s for s in news if (was := known.get(s.key)) is None or not was.deleted]
                 if since is None:
                     news = [s for s in news if not self._listed_since(s.version, source)]
                     self._confirm(part, known)

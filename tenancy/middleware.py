@@ -133,6 +133,8 @@ def _tell(request: HttpRequest, deed: Deed, response: HttpResponseBase) -> None:
         deed.by(str(person.pk), person.username, person.tenant_id, "session")
     action, kind, object_id = _asked(request)
     result, safe = _result(request, response), request.method in _SAFE
+    if safe and result is Result.SUCCESS and not deed.actor:
+        return  # a page that asks who it is
     if safe and result is Result.SUCCESS:
         if settings.AUDIT_READS == "off" or (
             settings.AUDIT_READS == "summary" and waiting.counted(deed, action, kind, result, told=0)

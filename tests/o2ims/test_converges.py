@@ -41,6 +41,7 @@ STEPS: dict[str, Step] = {
     "a client's deleting stalls": lambda all_, name: all_.client("delete", name, "stalls"),
     "those that stalled go on": lambda all_, _: all_.go_on(),
     "a client makes it": lambda all_, name: all_.client("make", name, "fine"),
+    "a client's changing stalls": lambda all_, name: all_.client("change", name, "stalls"),
     "a client deletes it": lambda all_, name: all_.client("delete", name, "fine"),
     "a client dies deleting it": lambda all_, name: all_.client("delete", name, "dies after"),
     "the watch lists anew": lambda all_, _: all_.watch("list"),
@@ -76,6 +77,10 @@ STORIES: dict[str, tuple[str, ...]] = {
     ),
     "deleted and found gone by the worker, then told by who made it": (
         *(*MADE, "the worker looks", "the mirror follows", "a client dies deleting it"),
+        *("the worker looks", "those that stalled go on", GO),
+    ),
+    "changed and deleted, found gone by the worker, then both told": (
+        *("a client makes it", "a client's changing stalls", "a client's deleting stalls"),
         *("the worker looks", "those that stalled go on", GO),
     ),
     "changed by hand while it is recorded": (*MADE, "hands change it", GO),
