@@ -11,8 +11,8 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 
-from tests.gateway import Gateway
 from tenancy.trail import AuditEntry
+from tests.gateway import Gateway
 from tests.netweave.signing_in import LOGIN, PASSWORD, Person
 from tests.tenancy.test_doors import pages
 from tests.world import Cast, World
