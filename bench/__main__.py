@@ -9,7 +9,7 @@ from pathlib import Path
 os.environ.setdefault("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
 
 import bench
-from bench import cluster, hanging, large, reads, relist, sources, writes
+from bench import audit, cluster, hanging, identity, large, reads, relist, sources, writes
 from bench.load import Effort
 from bench.table import Table
 from tests.peers.postgres import Postgres
@@ -23,6 +23,8 @@ CASES: dict[str, Measure] = {
     "hanging": hanging.measure,
     "writes": writes.measure,
     "relist": relist.measure,
+    "identity": identity.measure,
+    "audit": audit.measure,
     "cluster": cluster.measure,
     "large": large.measure,
 }

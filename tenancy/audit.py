@@ -89,7 +89,7 @@ class Deed:
                 method=str(request.method),
                 path=request.path,
                 address=facts.get("address") or request.META.get("REMOTE_ADDR", ""),
-                reason=request.headers.get("X-Audit-Reason", ""),
+                reason=request.META.get("HTTP_X_AUDIT_REASON", ""),
             )
         return found
 

@@ -32,6 +32,9 @@ API_ROOT = re.compile(r"/(?:o2ims|o2dms|o2smo|admin/v1)(?:/|\Z)|/[oO]2ims[-_]inf
 REALM = 'Bearer realm="netweave"'
 
 
+_SUCCESS = AUTH.labels("success")
+
+
 class Missing(Exception):
     """Nothing, or not enough, is shown."""
 
@@ -104,7 +107,7 @@ class IdentityMiddleware:
             return problems.problem(
                 request, 503, "Callers cannot be identified at the moment.", headers={"Retry-After": "5"}
             )
-        AUTH.labels("success").inc()
+        _SUCCESS.inc()
         return principal
 
 

@@ -1,0 +1,55 @@
+"""Who asks: what finding that out costs a read, and what a client certificate costs a connection."""
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from bench.inventories import stocked
+from bench.load import Effort, cpu_seconds, on_load_core
+from bench.table import Figure, Table
+from tests.certificates import client
+from tests.netweave.test_tls import Served
+from tests.peers.postgres import Postgres
+from tests.peers.redis import Redis
+
+HANDSHAKES = 100
+
+
+def measure(postgres: Postgres, redis: Redis, table: Table, effort: Effort) -> None:
+    """In one process; then over TLS."""
+    with stocked(postgres, redis, {"sample": 50}) as gateway:
+        code = f"from bench.overhead import run; run({gateway.tokens['alice']!r})"
+        cost = float(gateway.manage("shell", "--no-imports", "-c", code).split()[-1])
+    table.add(Figure("identity, permission and audit of a read: CPU", cost, "µs", 60))
+    with tempfile.TemporaryDirectory() as folder:
+        _handshakes(Served(postgres, redis, Path(folder), LOG_LEVEL="WARNING"), table, effort)
+
+
+def _handshakes(served: Served, table: Table, effort: Effort) -> None:
+    """New connections with one request each, without and with a client certificate in turn."""
+    shown = served.authority.issue(names=["alice.acme.o2ims.example.com"])
+    contexts = {"without": client(served.authority), "with": client(served.authority, shown)}
+    seconds: dict[str, list[float]] = {name: [] for name in contexts}
+    cpu: dict[str, float] = dict.fromkeys(contexts, 0.0)
+    try:
+        with on_load_core():
+            for _ in range(effort.rounds * HANDSHAKES):
+                for name, context in contexts.items():
+                    before, started = cpu_seconds([served.process.pid]), time.perf_counter()
+                    if served.once(context) != 200:
+                        raise RuntimeError(f"{name} a certificate: no answer")
+                    seconds[name].append(time.perf_counter() - started)
+                    cpu[name] += cpu_seconds([served.process.pid]) - before
+    finally:
+        served.close()
+    took = {name: statistics.median(found) for name, found in seconds.items()}
+    table.add(
+        Figure(
+            "handshake and request: with / without a client certificate",
+            took["with"] / took["without"],
+            "times",
+            2,
+        )
+    )
+    table.add(Figure("the same, CPU of the server", cpu["with"] / cpu["without"], "times"))
