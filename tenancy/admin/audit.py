@@ -14,7 +14,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_safe
 
 from api.pages import PageError
 from tenancy.admin.entries import Entries, SelectionFilter, asked
@@ -70,7 +70,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         """By pages of ids."""
         return Entries
 
-    @method_decorator(require_GET)
+    @method_decorator(require_safe)
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """The list, with what its foot says and what may be taken away."""
         more = {
