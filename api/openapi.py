@@ -11,6 +11,7 @@ from drf_spectacular.openapi import AutoSchema
 
 from api.openapi_parts import HEADERS, PARAMETERS, PROBLEM_SCHEMA, PROBLEMS
 
+_RATE = ("RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
 SECURITY: list[dict[str, list[str]]] = [{"bearer": []}]
 
 
@@ -38,14 +39,14 @@ def reference(kind: str, name: str) -> dict[str, str]:
 
 def answer(text: str, headers: Iterable[str], content: dict[str, Any] | None = None) -> dict[str, Any]:
     """An answer that is no problem; `content` is `{media type: {schema, example}}`."""
-    shown = {name: reference("headers", name) for name in headers}
+    shown = {name: reference("headers", name) for name in (*headers, *_RATE)}
     found: dict[str, Any] = {"description": text, "headers": shown}
     return {**found, "content": content} if content else found
 
 
 def problems(*statuses: int) -> dict[str, Any]:
-    """The answers of an operation that are problems."""
-    return {str(status): reference("responses", PROBLEMS[status][0]) for status in statuses}
+    """The answers of an operation that are problems; that it was too fast is every operation's."""
+    return {str(s): reference("responses", PROBLEMS[s][0]) for s in sorted({*statuses, 429})}
 
 
 def components() -> dict[str, dict[str, Any]]:
@@ -68,6 +69,12 @@ def components() -> dict[str, dict[str, Any]]:
 def _problem(status: int, name: str, text: str) -> dict[str, Any]:
     title = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     shown = {"type": "about:blank", "title": title, "status": status, "detail": text, "requestId": "7f0c2c4e"}
-    extra = {401: ["WWW-Authenticate"], 405: ["Allow"], 409: ["Retry-After"], 503: ["Retry-After"]}
+    extra = {
+        401: ["WWW-Authenticate"],
+        405: ["Allow"],
+        409: ["Retry-After"],
+        429: ["Retry-After"],
+        503: ["Retry-After"],
+    }
     content = {"application/problem+json": {"schema": reference("schemas", "Problem"), "example": shown}}
     return answer(text, ["X-Request-Id", *extra.get(status, [])], content)

@@ -19,7 +19,10 @@ PROBLEMS = {
     415: ("UnsupportedMediaType", "The body is not application/json."),
     422: ("UnprocessableContent", "The request is well-formed and cannot be followed: `detail` says why."),
     428: ("PreconditionRequired", "`If-Match` is missing."),
-    429: ("TooManyRequests", "A quota is used up (`type` quota-exceeded), or it is too much at once."),
+    429: (
+        "TooManyRequests",
+        "A quota is used up (`type` quota-exceeded), or it is too fast (`type` rate-limited): `Retry-After`.",
+    ),
     500: ("InternalServerError", "A fault of the gateway; the request id finds it in the log."),
     501: ("NotImplemented", "The backend cannot do this; `detail` names the missing ability."),
     502: ("BadGateway", "With `Prefer: handling=strict`: a source is not fresh."),
@@ -75,6 +78,9 @@ HEADERS: dict[str, dict[str, Any]] = {
     "WWW-Authenticate": _header("How to authenticate."),
     "Retry-After": _header("Seconds to wait.", "integer"),
     "Allow": _header("The methods this path takes."),
+    "RateLimit-Limit": _header("How many requests fit into the caller's bucket.", "integer"),
+    "RateLimit-Remaining": _header("How many of them are left now.", "integer"),
+    "RateLimit-Reset": _header("In how many seconds all of them are again.", "integer"),
     "Location": _header("Where the object is."),
 }
 PROBLEM_SCHEMA: dict[str, Any] = {

@@ -12,6 +12,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from tenancy.rates import Limit
+
 # A server that vanished without a word is noticed in seconds, not hours.
 _LIVELY = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 15_000}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -67,6 +69,14 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
     """A comma list of addresses and networks (`10.1.2.3`, `10.0.0.0/8`, `fd00::/8`)."""
     try:
         return [ip_network(part) for part in names(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from error
+
+
+def rate(name: str, default: str) -> Limit | None:
+    """`rate/burst` (`200/400`): requests a second, and at once; None for `0`."""
+    try:
+        return Limit.parse(text(name, default) or default)
     except ValueError as error:
         raise ImproperlyConfigured(f"{name}: {error}") from error
 

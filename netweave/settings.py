@@ -84,6 +84,11 @@ PRINCIPALS_OFFLINE = env.duration("PRINCIPALS_OFFLINE", "10m")
 # --- tenants
 # ------------------------------------------------------------------------------------------------------------
 DEFAULT_QUOTAS = env.amounts("DEFAULT_QUOTAS")  # of tenants that have none of their own: maxResources=100,…
+# How fast they may ask, as rate/burst; 0: as fast as they like. A tenant may have a limit of its own.
+RATE_LIMIT_TENANT = env.rate("RATE_LIMIT_TENANT", "2000/4000")
+RATE_LIMIT_USER = env.rate("RATE_LIMIT_USER", "1000/2000")
+RATE_LIMIT_ADDRESS = env.rate("RATE_LIMIT_ADDRESS", "20/200")  # of who does not say who they are
+RATE_LIMIT_WITHOUT_REDIS = env.choice("RATE_LIMIT_WITHOUT_REDIS", ("open", "closed"))
 
 # --- the audit trail
 # ------------------------------------------------------------------------------------------------------------

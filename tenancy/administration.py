@@ -41,8 +41,10 @@ class Administration:
         tenant.name, tenant.description = draft.name, draft.description
         tenant.status, tenant.contact_email = draft.status, draft.contact_email
         tenant.metadata = dict(draft.metadata)
-        if draft.quotas and Scope.ALL not in self._caller.rights.scopes(Resource.QUOTA, Action.UPDATE):
+        limited = draft.quotas or draft.rate_limit != tenant.own_rate
+        if limited and Scope.ALL not in self._caller.rights.scopes(Resource.QUOTA, Action.UPDATE):
             raise PermissionDenied
+        tenant.rate_limit = str(draft.rate_limit or "")
         tenant.save()
         for name, limit in draft.quotas.items():
             quotas.set_limit(tenant.pk, name, limit)

@@ -20,18 +20,21 @@ from api.bodies import Reading
 from tenancy import quotas
 from tenancy.models import Tenant, label
 from tenancy.permissions import Permission
+from tenancy.rates import Limit
 
 NAME_MOST, TEXT_MOST, METADATA_MOST, PERMISSIONS_MOST = 200, 4000, 16 * 1024, 500
 ROLE_NAME_MOST, EMAIL_MOST = 63, 254
 TOKEN_DAYS = 90
 QUOTA_MOST = 10**9
 PEM_MOST = 64 * 1024
+RATE_MOST, BURST_MOST = 10**6 - 1, 10**7 - 1
 
-_TENANT = frozenset({"name", "description", "status", "contactEmail", "metadata", "quotas"})
+_TENANT = frozenset({"name", "description", "status", "contactEmail", "metadata", "quotas", "rateLimit"})
 _USER = frozenset({"email", "status"})
 _ROLE = frozenset({"name", "description", "permissions"})
 _BINDING = frozenset({"roleId", "expiresAt"})
 _VOLATILE = frozenset({"lastSeenAt", "usage"})
+_RATE = {"perSecond": RATE_MOST, "burst": BURST_MOST}
 _PERMISSION = frozenset({"resource", "action", "scope"})
 
 Wire = Mapping[str, Any]
@@ -57,6 +60,7 @@ class TenantDraft:
     contact_email: str
     metadata: Wire
     quotas: Mapping[str, Decimal | None]
+    rate_limit: Limit | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +232,7 @@ def _tenant(reading: Reading, id_: str, status: str, shown: Wire) -> TenantDraft
         contact_email=_email(reading, "contactEmail"),
         metadata=metadata,
         quotas=_quotas(reading, shown),
+        rate_limit=_rate_limit(reading),
     )
     reading.end()
     return draft
@@ -248,6 +253,20 @@ def _quotas(reading: Reading, shown: Wire) -> Mapping[str, Decimal | None]:
         else:
             found[name] = None if value is None else round(Decimal(str(value)), 3)
     return found
+
+
+def _rate_limit(reading: Reading) -> Limit | None:
+    value = reading.body.get("rateLimit")
+    if value is None:
+        return None
+    if not isinstance(value, dict) or value.keys() != _RATE.keys():
+        reading.fault("rateLimit", f"must have {' and '.join(_RATE)}, or be null")
+        return None
+    for key, most in _RATE.items():
+        if isinstance(value[key], bool) or not isinstance(value[key], int) or not 1 <= value[key] <= most:
+            reading.fault("rateLimit", f"must be a whole number from 1 to {most}", key)
+            return None
+    return Limit(value["perSecond"], value["burst"])
 
 
 def _user(reading: Reading, name: str, status: str) -> UserDraft:

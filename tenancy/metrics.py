@@ -13,3 +13,8 @@ AUTHZ = Counter(
 AUDITED = Counter("netweave_audit_entries", "Entries of the audit trail, by how it ended.", ["result"])
 for _result in ("success", "denied", "error"):
     AUDITED.labels(_result)
+
+RATE_LIMITED = Counter("netweave_rate_limited", "Requests refused for their rate, by whose limit.", ["of"])
+for _of in ("tenant", "user", "address"):
+    RATE_LIMITED.labels(_of)
+RATE_LIMIT_ERRORS = Counter("netweave_rate_limit_errors", "Requests not counted, because Redis was away.")

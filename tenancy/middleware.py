@@ -26,6 +26,7 @@ from tenancy.metrics import AUTH
 from tenancy.models import User
 from tenancy.permissions import Action
 from tenancy.principals import Principal, Suspended, Unavailable, Unidentified, principals
+from tenancy.rates import Away, Bucket, Verdict, buckets, rates, strangers
 from tenancy.trail import Result
 
 API_ROOT = re.compile(r"/(?:o2ims|o2dms|o2smo|admin/v1)(?:/|\Z)|/[oO]2ims[-_]infrastructure")
@@ -61,7 +62,7 @@ def _of_one_tenant(one: Principal, other: Principal) -> None:
 
 
 class IdentityMiddleware:
-    """Sets `request.principal` on calls to an API root, or answers 401, 403 or 503 itself."""
+    """Sets `request.principal` on calls to an API root, or answers 401, 403, 429 or 503 itself."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -72,17 +73,32 @@ class IdentityMiddleware:
             return self.get_response(request)
         answer = self._identify(request)
         if isinstance(answer, HttpResponse):
-            return answer
+            return self._strangers(request, answer)
         request.principal = answer  # type: ignore[attr-defined]
         requests.facts(request).update(user=answer.name, tenant=answer.tenant)
         Deed.of(request).by(answer.user_id, answer.name, answer.tenant, answer.authentication)
         structlog.contextvars.bind_contextvars(user=answer.name, tenant=answer.tenant)
+        verdict = _counted(request, buckets(answer.user_id, answer.tenant, answer.rate_limit))
+        if isinstance(verdict, HttpResponse):
+            return verdict
+        response = self._answer(request)
+        for name, value in (verdict.headers if verdict else {}).items():
+            response.headers[name] = value
+        return response
+
+    def _answer(self, request: HttpRequest) -> HttpResponse:
         if requests.facts(request).get("too_large"):
             return problems.problem(request, 413, f"The body is larger than {requests.BODY_LIMIT} bytes.")
         response = self.get_response(request)
         response.headers.setdefault("Cache-Control", "private, no-cache")
         response.headers["Vary"] = ", ".join(filter(None, [response.headers.get("Vary"), "Authorization"]))
         return response
+
+    def _strangers(self, request: HttpRequest, refusal: HttpResponse) -> HttpResponse:
+        if refusal.status_code == 503:
+            return refusal
+        verdict = _counted(request, strangers(Deed.of(request).address))
+        return verdict if isinstance(verdict, HttpResponse) else refusal
 
     def _identify(self, request: HttpRequest) -> Principal | HttpResponse:
         try:
@@ -109,6 +125,29 @@ class IdentityMiddleware:
             )
         _SUCCESS.inc()
         return principal
+
+
+def _counted(request: HttpRequest, wanted: list[Bucket]) -> Verdict | HttpResponse | None:
+    """Takes this request from its buckets; the refusal where one of them is empty, None where nobody
+    counts."""
+    try:
+        verdict = rates.take(wanted)
+    except Away:
+        return problems.problem(
+            request, 503, "Requests cannot be counted at the moment.", headers={"Retry-After": "5"}
+        )
+    if verdict is None or not verdict.wait:
+        return verdict
+    requests.facts(request)["too_fast"] = True
+    of, limit = verdict.bucket.of, verdict.bucket.limit
+    return problems.problem(
+        request,
+        429,
+        f"Too many requests of this {of}: {limit.per_second} a second, {limit.burst} at once.",
+        headers=verdict.headers,
+        type="rate-limited",
+        of=of,
+    )
 
 
 class AuditMiddleware:
@@ -143,7 +182,9 @@ def _tell(request: HttpRequest, deed: Deed, response: HttpResponseBase) -> None:
             settings.AUDIT_READS == "summary" and waiting.counted(deed, action, kind, result, told=0)
         ):
             return
-    elif not deed.actor and waiting.counted(deed, action, kind, result, told=STRANGERS):
+    elif (not deed.actor or requests.facts(request).get("too_fast")) and waiting.counted(
+        deed, action, kind, result, told=STRANGERS
+    ):
         return
     entry = deed.entry(
         action,
@@ -218,7 +259,7 @@ def _detail(response: HttpResponseBase) -> str:
 
 
 ADMIN_SITE = re.compile(r"/admin(?:/(?!jsi18n/)|\Z)")
-STRANGERS = 60  # refusals a minute and address that have entries of their own
+STRANGERS = 60  # refusals a minute and address (and caller, if too fast) that have entries of their own
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _ACTIONS = {"POST": Action.CREATE, "PUT": Action.UPDATE, "PATCH": Action.UPDATE, "DELETE": Action.DELETE}
 _PAGES = {"add": Action.CREATE, "change": Action.UPDATE, "delete": Action.DELETE}  # of the admin site

@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from tenancy.permissions import Action, Grant, Permission, Resource, Rights, Scope, rights_at, rights_of
+from tenancy.rates import PATTERN, Limit
 from tenancy.refusals import BuiltInRole, InUse, LastOwner, Taken, Unfit
 from tenancy.roles import BUILT_IN, CEILING, OWNER
 
@@ -26,6 +27,7 @@ TOKEN_PREFIX = "nwt_"  # noqa: S105 - says what the secret is, so that scanners 
 
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 label = RegexValidator(rf"\A{LABEL}\Z", "Lower-case letters, digits and hyphens, 1 to 63 of them.")
+rate = RegexValidator(rf"\A{PATTERN}\Z", "Requests a second and at once, such as 200/400.")
 
 
 class Revocation(models.Model):
@@ -92,6 +94,14 @@ class Tenant(Revocable):
     status = models.CharField(max_length=20, choices=Status.choices, default=Status.ACTIVE)
     contact_email = models.EmailField(blank=True)
     metadata = models.JSONField(default=dict, db_default={}, blank=True, help_text="Whatever is to be kept.")
+    rate_limit = models.CharField(
+        max_length=20,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[rate],
+        help_text="Requests a second and at once, such as 200/400; empty: the platform's default.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -102,6 +112,11 @@ class Tenant(Revocable):
 
     def __str__(self) -> str:
         return self.id
+
+    @property
+    def own_rate(self) -> Limit | None:
+        """How fast its people may ask together; None: the platform's default."""
+        return Limit.parse(self.rate_limit)
 
 
 class Role(Revocable):

@@ -22,6 +22,7 @@ from django.utils import timezone
 from tenancy import certificates
 from tenancy.models import Revocation, Tenant, Token, User
 from tenancy.permissions import Action, Grant, Resource, Rights, Scope, rights_at
+from tenancy.rates import Limit
 from tenancy.scope import TenantScope
 from tenancy.trust import Certificate, Issuer, fingerprint
 
@@ -53,7 +54,7 @@ class Principal:
 
     `tenant` is None for the platform's people. `authentication` says how it was identified, `expires_at` when
     that ends (None: never). `rights` are what `grants` allow until `rights_until`, when the first of them
-    ends.
+    ends. `rate_limit` is the tenant's own (None: the platform's default).
     """
 
     user_id: str
@@ -64,6 +65,7 @@ class Principal:
     grants: tuple[Grant, ...]
     rights: Rights
     rights_until: datetime | None
+    rate_limit: Limit | None = None
 
     is_authenticated = True  # what DRF asks of a user
 
@@ -77,6 +79,7 @@ class Principal:
             tenant=user.tenant_id,
             authentication=authentication,
             expires_at=expires_at,
+            rate_limit=user.tenant.own_rate if user.tenant else None,
             **_in_force(grants, now),
         )
 

@@ -11,6 +11,7 @@ from tenancy import quotas
 from tenancy.models import Binding, Role, Tenant, Token, User
 from tenancy.permissions import Permission
 from tenancy.principals import Principal
+from tenancy.rates import Limit
 from tenancy.trail import AuditEntry, moment
 from tenancy.trust import Certificate, Issuer
 
@@ -41,11 +42,16 @@ def _tenant(row: Tenant) -> Wire:
         "status": row.status,
         "quotas": limits,
         "usage": usage,
+        "rateLimit": _rate(row.own_rate),
         "contactEmail": row.contact_email,
         "metadata": row.metadata,
         "createdAt": _at(row.created_at),
         "updatedAt": _at(row.updated_at),
     }
+
+
+def _rate(limit: Limit | None) -> Wire | None:
+    return None if limit is None else {"perSecond": limit.per_second, "burst": limit.burst}
 
 
 def _user(row: User) -> Wire:

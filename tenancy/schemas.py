@@ -96,6 +96,16 @@ _SOME_QUOTAS = {
     for key, value in _amounts("Limits to set; null: the platform's default.", null=True).items()
     if key != "required"
 }
+_RATE_LIMIT = {
+    "type": ["object", "null"],
+    "description": "How fast the tenant's people may ask together; null: the platform's default.",
+    "required": ["perSecond", "burst"],
+    "properties": {
+        "perSecond": {"type": "integer", "minimum": 1, "maximum": drafts.RATE_MOST},
+        "burst": {"type": "integer", "minimum": 1, "maximum": drafts.BURST_MOST},
+    },
+    "additionalProperties": False,
+}
 _TENANT = answered(
     "A tenant: an organisation that sees only its own.",
     {
@@ -105,6 +115,7 @@ _TENANT = answered(
         "status": "active",
         "quotas": {**dict.fromkeys(quotas.ALL), "maxResources": 100},
         "usage": {**dict.fromkeys(quotas.ALL, 0), "maxResources": 42},
+        "rateLimit": {"perSecond": 200, "burst": 400},
         "contactEmail": "noc@acme.example",
         "metadata": {"contract": "C-17"},
         **_TIMES,
@@ -115,6 +126,7 @@ _TENANT = answered(
     status={"type": "string", "enum": ["active", "suspended", "pendingDeletion"]},
     quotas=_amounts("Limits; null: none. Where nothing was set, the platform's default.", null=True),
     usage=_amounts("What is there, and what writes under way will add.", null=False),
+    rateLimit=_RATE_LIMIT,
     contactEmail=_EMAIL,
     metadata=_METADATA,
     createdAt=_TIME,
@@ -306,6 +318,7 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         contactEmail=_EMAIL,
         metadata=_METADATA,
         quotas=_SOME_QUOTAS,
+        rateLimit=_RATE_LIMIT,
     ),
     "CreateUser": sent(
         "A user to add. `name` ends with @ and the tenant's id; roles are given with `bindings`.",

@@ -18,6 +18,9 @@ os.environ.update(
     ALLOWED_HOSTS="localhost,127.0.0.1,testserver",
     REQUIRE_TOTP="0",
     DOCS_PUBLIC="1",
+    RATE_LIMIT_TENANT="0",
+    RATE_LIMIT_USER="0",
+    RATE_LIMIT_ADDRESS="0",
 )
 
 import django
@@ -36,6 +39,7 @@ from netweave.environment import database
 from o2ims.mirror import mirror
 from tenancy.models import Role
 from tenancy.principals import principals
+from tenancy.rates import rates
 from tenancy.roles import install
 from tests.gateway import Gateway
 from tests.peers.postgres import Postgres
@@ -96,6 +100,7 @@ def forgetful() -> Iterator[None]:
     yield
     mirror.__init__()  # type: ignore[misc]
     principals.__init__()  # type: ignore[misc]
+    rates.__init__()  # type: ignore[misc]
 
 
 @pytest.fixture

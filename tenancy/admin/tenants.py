@@ -23,7 +23,17 @@ class TenantAdmin(Page):
     when_empty = "Everything is the platform's until a tenant is added."
     created = exactly("created_at", "created")
     updated = exactly("updated_at", "updated")
-    fields = ["id", "name", "description", "status", "contact_email", "metadata", "created", "updated"]
+    fields = [
+        "id",
+        "name",
+        "description",
+        "status",
+        "contact_email",
+        "rate_limit",
+        "metadata",
+        "created",
+        "updated",
+    ]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """The reason too, where something can be done."""

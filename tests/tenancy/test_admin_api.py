@@ -15,8 +15,8 @@ from tests.world import Cast, World, pool
 Call = Callable[..., Any]
 ADMIN = "/admin/v1"
 TENANT_KEYS = [
-    "tenantId", "name", "description", "status", "quotas", "usage", "contactEmail", "metadata", "createdAt",
-    "updatedAt",
+    "tenantId", "name", "description", "status", "quotas", "usage", "rateLimit", "contactEmail", "metadata",
+    "createdAt", "updatedAt",
 ]  # fmt: skip
 USER_KEYS = [
     "userId", "tenantId", "name", "commonName", "email", "roles", "status", "lastSeenAt", "createdAt",
