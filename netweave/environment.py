@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from tenancy.jwt_issuers import JwtIssuer, read
 from tenancy.rates import Limit
 
 # A server that vanished without a word is noticed in seconds, not hours.
@@ -78,6 +79,16 @@ def rate(name: str, default: str) -> Limit | None:
     try:
         return Limit.parse(text(name, default) or default)
     except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from error
+
+
+def jwt_issuers(name: str) -> dict[str, JwtIssuer]:
+    """Those of the file that the setting names, by `iss`; none where it names none."""
+    if not (file := text(name, "")):
+        return {}
+    try:
+        return read(Path(file))
+    except (OSError, ValueError) as error:
         raise ImproperlyConfigured(f"{name}: {error}") from error
 
 

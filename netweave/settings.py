@@ -30,6 +30,8 @@ TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
 REQUIRE_CLIENT_CERTIFICATE = env.flag("REQUIRE_CLIENT_CERTIFICATE", default=True)
 CERTIFICATE_CN_SUFFIX = env.text("CERTIFICATE_CN_SUFFIX", "o2ims.example.com").strip(".")
 CERTIFICATE_TRUST_DOMAIN = env.text("CERTIFICATE_TRUST_DOMAIN", "")
+# Whose JWTs are believed: a YAML or JSON file (docs/security.md).
+JWT_ISSUERS = env.jwt_issuers("JWT_ISSUERS")
 TLS_MINIMUM = env.choice("TLS_MINIMUM", ("1.3", "1.2"))
 
 # --- where things lie

@@ -17,4 +17,5 @@ for _result in ("success", "denied", "error"):
 RATE_LIMITED = Counter("netweave_rate_limited", "Requests refused for their rate, by whose limit.", ["of"])
 for _of in ("tenant", "user", "address"):
     RATE_LIMITED.labels(_of)
+JWKS_ERRORS = Counter("netweave_jwks_errors", "Questions for keys that an issuer did not answer.", ["issuer"])
 RATE_LIMIT_ERRORS = Counter("netweave_rate_limit_errors", "Requests not counted, because Redis was away.")

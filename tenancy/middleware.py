@@ -51,9 +51,10 @@ def _principal(shown: Credentials) -> Principal:
         return principals.of_token(shown.token)
     if not shown.token:
         return principals.of_certificate(shown.certificate)
+    principal = principals.of_token(shown.token, shown.certificate)
     if settings.REQUIRE_CLIENT_CERTIFICATE:
-        _of_one_tenant(principals.of_token(shown.token), principals.of_certificate(shown.certificate))
-    return principals.of_token(shown.token)
+        _of_one_tenant(principal, principals.of_certificate(shown.certificate))
+    return principal
 
 
 def _of_one_tenant(one: Principal, other: Principal) -> None:

@@ -20,7 +20,8 @@ from django.db.models import Max
 from django.utils import timezone
 
 from tenancy import certificates
-from tenancy.models import Revocation, Tenant, Token, User
+from tenancy.jwts import Unbelieved, believed
+from tenancy.models import TOKEN_PREFIX, Revocation, Tenant, Token, User
 from tenancy.permissions import Action, Grant, Resource, Rights, Scope, rights_at
 from tenancy.rates import Limit
 from tenancy.scope import TenantScope
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 
 FOLLOW_SECONDS = 1.0
 AWAY_SECONDS = 10.0
+MOST_KNOWN = 50_000
 
 
 class Unidentified(Exception):
@@ -54,7 +56,8 @@ class Principal:
 
     `tenant` is None for the platform's people. `authentication` says how it was identified, `expires_at` when
     that ends (None: never). `rights` are what `grants` allow until `rights_until`, when the first of them
-    ends. `rate_limit` is the tenant's own (None: the platform's default).
+    ends. `rate_limit` is the tenant's own (None: the platform's default), `bound_to` the
+    SHA-256 (hex) of the certificate that has to be shown with the credential.
     """
 
     user_id: str
@@ -66,11 +69,14 @@ class Principal:
     rights: Rights
     rights_until: datetime | None
     rate_limit: Limit | None = None
+    bound_to: str | None = None
 
     is_authenticated = True  # what DRF asks of a user
 
     @classmethod
-    def of(cls, user: User, *, authentication: str, expires_at: datetime | None) -> "Principal":
+    def of(
+        cls, user: User, *, authentication: str, expires_at: datetime | None, bound_to: str | None = None
+    ) -> "Principal":
         """Who `user` is now, and what the roles of theirs that have not ended allow."""
         grants, now = user.grants(), timezone.now()
         return cls(
@@ -79,6 +85,7 @@ class Principal:
             tenant=user.tenant_id,
             authentication=authentication,
             expires_at=expires_at,
+            bound_to=bound_to,
             rate_limit=user.tenant.own_rate if user.tenant else None,
             **_in_force(grants, now),
         )
@@ -121,9 +128,14 @@ class Principals:
         #: Whether somebody calls `follow` every second, so that no request needs to.
         self.attended = False
 
-    def of_token(self, secret: str) -> Principal:
-        """The principal of a bearer token. Raises `Unidentified`, `Suspended` or `Unavailable`."""
+    def of_token(self, secret: str, certificate: bytes | None = None) -> Principal:
+        """The principal of a bearer token: one of ours, or a JWT, which may be bound to the `certificate`
+        that is shown beside it. Raises `Unidentified`, `Suspended` or `Unavailable`."""
         digest = Token.digest_of(secret)
+        if not secret.startswith(TOKEN_PREFIX) and secret.count(".") == 2:
+            found = self._of(b"jwt " + digest, lambda: _of_jwt(secret, certificate))
+            _must_come_with(found.bound_to, certificate)
+            return found
         principal = self._of(digest, lambda: _of_token(digest))
         self._used.add(digest)
         return principal
@@ -178,9 +190,53 @@ class Principals:
         except DatabaseError as error:
             raise Unavailable from error
         with self._lock:
+            if len(self._by_digest) >= MOST_KNOWN:
+                self._forget_some()
             if generation == self._generation:  # nothing was revoked while we read
                 self._by_digest[key] = principal
         return principal
+
+    def _forget_some(self) -> None:
+        """Those whose credential has ended (JWTs come and go), or, where there are too many others,
+        everyone."""
+        now = timezone.now()
+        kept = {
+            key: one for key, one in self._by_digest.items() if not one.expires_at or one.expires_at > now
+        }
+        self._by_digest = kept if len(kept) < MOST_KNOWN else {}
+
+
+def _of_jwt(secret: str, shown: bytes | None) -> Principal:
+    """Of a JWT that is believed, and names a user there is; one that is bound to a certificate comes with
+    that one, and it is not revoked."""
+    try:
+        claimed = believed.claimed(secret)
+    except Unbelieved as error:
+        log.info("jwt_unbelieved", reason=str(error))
+        raise Unidentified from error
+    _must_come_with(claimed.certificate, shown)
+    revoked = Certificate.objects.filter(fingerprint=claimed.certificate, revoked_at__isnull=False)
+    named = claimed.named
+    user = User.objects.select_related("tenant").filter(username=named.username, tenant=named.tenant).first()
+    if user is None or (claimed.certificate and revoked.exists()):
+        raise Unidentified
+    return Principal.of(
+        _active(user),
+        authentication="jwt",
+        expires_at=claimed.expires_at,
+        bound_to=claimed.certificate,
+    )
+
+
+def _must_come_with(bound_to: str | None, shown: bytes | None) -> None:
+    if bound_to is None:
+        return
+    try:
+        if shown is not None and fingerprint(certificates.read(shown)) == bound_to:
+            return
+    except certificates.Unmapped:
+        pass
+    raise Unidentified
 
 
 def _of_token(digest: bytes) -> Principal:

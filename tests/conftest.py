@@ -38,6 +38,7 @@ from pytest_django.plugin import blocking_manager_key
 from netweave.environment import database
 from o2ims.mirror import mirror
 from tenancy.models import Role
+from tenancy.jwts import believed
 from tenancy.principals import principals
 from tenancy.rates import rates
 from tenancy.roles import install
@@ -100,6 +101,7 @@ def forgetful() -> Iterator[None]:
     yield
     mirror.__init__()  # type: ignore[misc]
     principals.__init__()  # type: ignore[misc]
+    believed.__init__()  # type: ignore[misc]
     rates.__init__()  # type: ignore[misc]
 
 

@@ -25,6 +25,7 @@ def test_a_setting_comes_from_its_name_or_from_a_file(
     [
         ("maybe", env.flag),
         ("200", lambda name: env.rate(name, "0")),
+        ("/nowhere/issuers.yaml", env.jwt_issuers),
         ("soon", lambda name: env.duration(name, "1s")),
         ("mysql://x/y", lambda name: env.database(name, env.text(name))),
     ],

@@ -1,5 +1,7 @@
 """Who is asking, over real TLS and behind real proxies: certificates, tokens, both, and headers that lie."""
 
+import base64
+import hashlib
 import http.client
 import json
 import ssl
@@ -9,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from tests.certificates import Authority, Issued, client
 from tests.gateway import Gateway
@@ -16,6 +19,7 @@ from tests.netweave.test_tls import POOLS, SAMPLE
 from tests.peers.postgres import Postgres
 from tests.peers.proxies import Proxy
 from tests.peers.redis import Redis
+from tests.tenancy.issuer import Issuer
 
 DOMAIN = "netweave.test"
 
@@ -272,3 +276,25 @@ def test_nobody_else_speaks_for_anybody(served: Served) -> None:
     log = served.process.log.read_text()
     assert '"address":"127.0.0.1"' in log
     assert "10.9.8." not in log
+
+
+def test_a_token_of_another_issuer_is_enough_and_a_bound_one_needs_its_certificate_on_the_connection(
+    postgres: Postgres, redis_server: Redis, tmp_path: Path
+) -> None:
+    with Issuer() as issuer:
+        served = Served(postgres, redis_server, tmp_path, JWT_ISSUERS=str(issuer.configured(tmp_path)))
+        try:
+            hers, bobs = served.certificate("alice", "acme"), served.certificate("bob", "acme")
+            digest = hashlib.sha256(hers.x509.public_bytes(Encoding.DER)).digest()
+            thumbprint = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+            free = {"Authorization": f"Bearer {issuer.token()}"}
+            bound = {"Authorization": f"Bearer {issuer.token(cnf={'x5t#S256': thumbprint})}"}
+            assert [served.once(shown, **free) for shown in (hers, bobs, None)] == [200, 200, 200]
+            assert [served.once(shown, **bound) for shown in (hers, bobs, None)] == [200, 401, 401]
+            served.gateway.manage("revoke_certificate", str(hers.certificate))
+            served.gateway.until(
+                lambda: served.once(hers, **bound) == 401, seconds=5, what="the end of a revoked certificate"
+            )
+            assert issuer.asked == 1
+        finally:
+            served.close()
