@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from tenancy.permissions import Action, Grant, Permission, Resource, Rights, Scope, rights_at, rights_of
-from tenancy.rates import PATTERN, Limit
+from tenancy.rates import Limit, written
 from tenancy.refusals import BuiltInRole, InUse, LastOwner, Taken, Unfit
 from tenancy.roles import BUILT_IN, CEILING, OWNER
 
@@ -27,7 +27,6 @@ TOKEN_PREFIX = "nwt_"  # noqa: S105 - says what the secret is, so that scanners 
 
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 label = RegexValidator(rf"\A{LABEL}\Z", "Lower-case letters, digits and hyphens, 1 to 63 of them.")
-rate = RegexValidator(rf"\A{PATTERN}\Z", "Requests a second and at once, such as 200/400.")
 
 
 class Revocation(models.Model):
@@ -99,7 +98,7 @@ class Tenant(Revocable):
         blank=True,
         default="",
         db_default="",
-        validators=[rate],
+        validators=[written],
         help_text="Requests a second and at once, such as 200/400; empty: the platform's default.",
     )
     created_at = models.DateTimeField(auto_now_add=True)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 import structlog
 from django.conf import settings
+from django.core.validators import RegexValidator
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
@@ -27,6 +28,7 @@ log = structlog.get_logger()
 
 AWAY_SECONDS = 5.0  # between two looks whether Redis is back
 PATTERN = r"[1-9][0-9]{0,5}/[1-9][0-9]{0,6}"
+written = RegexValidator(rf"\A{PATTERN}\Z", "Requests a second and at once, such as 200/400.")
 
 # KEYS: the buckets. ARGV: the rate and the size of each. What is left is counted on the server's own clock.
 # Gives which bucket refuses (0: none), the seconds until it would not, and what is left in each.

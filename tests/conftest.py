@@ -37,8 +37,8 @@ from pytest_django.plugin import blocking_manager_key
 
 from netweave.environment import database
 from o2ims.mirror import mirror
-from tenancy.models import Role
 from tenancy.jwts import believed
+from tenancy.models import Role
 from tenancy.principals import principals
 from tenancy.rates import rates
 from tenancy.roles import install
