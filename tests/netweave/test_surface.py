@@ -49,6 +49,7 @@ def test_the_menu_is_in_the_order_of_who_before_what(admin: Client) -> None:
                 "Tokens",
                 "Issuers",
                 "Certificates",
+                "Quotas",
                 "Audit entries",
             ],
         ),

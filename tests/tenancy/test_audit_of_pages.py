@@ -28,6 +28,7 @@ def brief(entry: AuditEntry) -> tuple[Any, ...]:
     return entry.actor, entry.action, entry.kind, entry.label, entry.result
 
 
+@pytest.mark.usefixtures("counted")
 class TestALogin:
     def test_that_succeeds_is_its_persons(self, cast: Cast) -> None:
         cast.users["root"].set_password(PASSWORD)
@@ -45,8 +46,7 @@ class TestALogin:
 
     def test_page_that_is_only_looked_at_is_no_login(self, cast: Cast) -> None:
         Client().get(LOGIN)
-        (entry,) = told()
-        assert brief(entry) == ("", "read", "Session", "", "success")
+        assert told() == []
 
     def test_ends_with_a_logout(self, root: Client) -> None:
         assert root.post("/admin/logout/").status_code == 200
