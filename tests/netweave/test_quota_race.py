@@ -19,7 +19,7 @@ def test_of_sixty_that_ask_three_processes_exactly_ten_are_served(gateway: Gatew
     try:
         for process, port in others:
             process.start()
-            process.wait_ready(lambda port=port: gateway.get("", "/readyz", port=port).status == 200)
+            process.wait_ready(partial(ready, gateway, port))
         ports = [gateway.port, *(port for _, port in others)]
         for number in range(ROUNDS):
             room_for_ten_more(gateway)
@@ -37,6 +37,10 @@ def test_of_sixty_that_ask_three_processes_exactly_ten_are_served(gateway: Gatew
 def ask(gateway: Gateway, ports: list[int], round_: int, number: int) -> int:
     body = {"name": f"p-{round_}-{number}"}
     return gateway.send("alice", "POST", POOLS, body, port=ports[number % len(ports)]).status
+
+
+def ready(gateway: Gateway, port: int) -> bool:
+    return gateway.get("", "/readyz", port=port).status == 200
 
 
 def room_for_ten_more(gateway: Gateway) -> None:
