@@ -199,7 +199,7 @@ def test_in_the_end_the_mirror_is_the_table_is_the_backend(shaky: None) -> None:
     run_state_machine_as_test(
         Anything,
         settings=settings(
-            max_examples=60,
+            max_examples=50,
             stateful_step_count=15,
             deadline=None,
             derandomize=True,
