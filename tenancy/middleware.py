@@ -172,7 +172,8 @@ class AuditMiddleware:
 def _tell(request: HttpRequest, deed: Deed, response: HttpResponseBase) -> None:
     """What came of a request that has done nothing, or nothing that was worth a transaction: its entry may
     wait where the database is away."""
-    if not deed.actor and isinstance(person := getattr(request, "user", None), User):
+    of_the_site = not API_ROOT.match(request.path_info)  # a session is nobody to the API
+    if of_the_site and not deed.actor and isinstance(person := getattr(request, "user", None), User):
         deed.by(str(person.pk), person.username, person.tenant_id, "session")
     action, kind, object_id = _asked(request)
     result, safe = _result(request, response), request.method in _SAFE

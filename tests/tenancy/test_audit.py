@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.test import Client
 from pytest_django.fixtures import Settings
 
 from tenancy.audit import Deed, waiting
@@ -161,3 +162,11 @@ def test_removing_a_tenant_tells_of_both_steps(cast: Cast, edit: Call) -> None:
     suspended, gone = told(kind="Tenant", object_id="initech", method="DELETE")
     assert json.loads(suspended.after or "")["status"] == "pendingDeletion"
     assert (gone.action, gone.after) == ("delete", None)
+
+
+def test_a_session_is_nobody_to_the_api(cast: Cast) -> None:
+    client = Client()
+    client.force_login(cast.users["root"])
+    assert client.delete("/o2ims/v1/resourcePools/x").status_code == 401
+    (entry,) = told(status=401)
+    assert entry.actor == ""
