@@ -140,6 +140,7 @@ def test_every_example_of_a_body_fits_its_schema(document: dict[str, Any]) -> No
                     assert [error.message for error in schema.iter_errors(content["example"])] == [], path
 
 
+@pytest.mark.timeout(300)  # 20 to 100 seconds, as the machine is
 @pytest.mark.parametrize("root", ["/o2ims", "/admin"])
 def test_generated_requests_get_only_what_is_declared(gateway: Gateway, root: str) -> None:
     gateway.configure({"name": "sample", "type": "mock", "shared": True, "config": {"live": 0}})
@@ -173,7 +174,7 @@ def test_generated_requests_get_only_what_is_declared(gateway: Gateway, root: st
         cwd=gateway.den.path,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
