@@ -1,19 +1,23 @@
 """Who asks: what finding that out costs a read, and what a client certificate costs a connection."""
 
+import http.client
 import statistics
 import tempfile
 import time
+import uuid
+from contextlib import closing
 from pathlib import Path
 
 from bench.inventories import stocked
 from bench.load import Effort, cpu_seconds, on_load_core
 from bench.table import Figure, Table
 from tests.certificates import client
+from tests.gateway import Gateway
 from tests.netweave.test_tls import Served
 from tests.peers.postgres import Postgres
 from tests.peers.redis import Redis
 
-HANDSHAKES = 100
+HANDSHAKES, LOOKS = 100, 2000
 
 
 def measure(postgres: Postgres, redis: Redis, table: Table, effort: Effort) -> None:
@@ -21,9 +25,32 @@ def measure(postgres: Postgres, redis: Redis, table: Table, effort: Effort) -> N
     with stocked(postgres, redis, {"sample": 50}) as gateway:
         code = f"from bench.overhead import run; run({gateway.tokens['alice']!r})"
         cost = float(gateway.manage("shell", "--no-imports", "-c", code).split()[-1])
+        _told_apart(gateway, table)
     table.add(Figure("identity, permission and audit of a read: CPU", cost, "µs", 60))
     with tempfile.TemporaryDirectory() as folder:
         _handshakes(Served(postgres, redis, Path(folder), LOG_LEVEL="WARNING"), table, effort)
+
+
+def _told_apart(gateway: Gateway, table: Table) -> None:
+    """Whether the time of a 404 tells a stranger's object from one that there is not."""
+    theirs = gateway.get("alice", "/o2ims/v1/resourcePools").body["items"]
+    foreign = next(one["resourcePoolId"] for one in theirs if one["name"] == "Mock Compute Pool 1")
+    seconds: dict[str, list[float]] = {foreign: [], str(uuid.uuid4()): []}
+    with on_load_core(), closing(http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)) as line:
+        for _ in range(LOOKS):
+            for id_, found in seconds.items():
+                headers = {"Authorization": f"Bearer {gateway.tokens['charlie']}"}
+                started = time.perf_counter()
+                line.request("GET", f"/o2ims/v1/resourcePools/{id_}", headers=headers)
+                answer = line.getresponse()
+                answer.read()
+                found.append(time.perf_counter() - started)
+                if answer.status != 404:
+                    raise RuntimeError(f"{id_}: {answer.status}")
+    one, other = map(statistics.median, seconds.values())
+    table.add(
+        Figure("a stranger's object beside none: difference of the medians", abs(one - other) * 1000, "ms", 2)
+    )
 
 
 def _handshakes(served: Served, table: Table, effort: Effort) -> None:
