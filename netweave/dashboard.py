@@ -1,6 +1,6 @@
-"""The first page of the admin site: is every backend there, what was done last, what was refused or failed,
-which credentials are about to end. Each number leads to the list that explains it; who may not see a list is
-not told its number."""
+"""The first page of the admin site: is every backend there, who is near a quota, what was done last, what was
+refused or failed, which credentials are about to end. Each number leads to the list that explains it; who may
+not see a list is not told its number."""
 
 from collections import Counter
 from datetime import datetime, timedelta
@@ -17,9 +17,11 @@ from netweave import tls
 from o2ims.admin.words import error_of, heard_of, state_of
 from o2ims.models import Source
 from tenancy.admin.endings import SOON, ending
+from tenancy.admin.quotas import bar_of, nearly_full
 from tenancy.admin.words import PLATFORM, outcome_word
 from tenancy.models import Token, User
 from tenancy.permissions import Action
+from tenancy.quotas import Quota
 from tenancy.times import ago, exact
 from tenancy.trail import AuditEntry, Result
 from tenancy.trust import Certificate, Issuer
@@ -36,6 +38,8 @@ def panels(user: User) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if user.has_perm("o2ims.view_source"):
         found["backends"] = _backends()
+    if user.has_perm("tenancy.view_quota"):
+        found["quotas"] = _quotas()
     if user.has_perm("tenancy.view_auditentry"):
         found["done"] = _rows(_done())
         found["unwell"] = _unwell(timezone.now().replace(microsecond=0) - timedelta(hours=1))
@@ -74,6 +78,19 @@ def _backends() -> dict[str, Any]:
         ],
         "more": len(every) - SHOWN,
         "url": _list(Source),
+    }
+
+
+def _quotas() -> dict[str, Any]:
+    full = list(nearly_full(Quota.objects.all()))
+    return {
+        "count": len(full),
+        "url": _list(Quota, full="nearly"),
+        "all": _list(Quota),
+        "rows": [
+            {"tenant": quota.tenant_id, "name": quota.name, "url": _page(quota), "bar": bar_of(quota)}
+            for quota in full[:ENTRIES]
+        ],
     }
 
 

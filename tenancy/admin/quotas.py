@@ -42,6 +42,24 @@ def nearly_full(quotas: QuerySet[Quota]) -> QuerySet[Quota]:
     return quotas.filter(found)
 
 
+def bar_of(quota: Quota) -> str:
+    """How much of it is taken: a bar and the numbers, or, where there is no limit, a number."""
+    limit, taken = quota.in_force, quota.taken
+    numbers = [f"{amount.normalize():f}" for amount in (taken, limit) if amount is not None]
+    if not limit:
+        return " of ".join(numbers)
+    share = min(Decimal(1), taken / limit)
+    full = "full" if taken >= limit else "nearly" if share > NEARLY else "roomy"
+    return format_html(
+        '<svg class="quota quota-{}" width="120" height="10" role="img" aria-label="{}">'
+        '<rect width="120" height="10"/><rect class="taken" width="{}" height="10"/></svg> {}',
+        full,
+        " of ".join(numbers),
+        int(120 * share),
+        " of ".join(numbers),
+    )
+
+
 class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
     """A new limit, and why."""
 
@@ -83,21 +101,7 @@ class QuotaAdmin(Page):
     @admin.display(description="taken")
     def bar(self, quota: Quota) -> str:
         """A bar, and the number."""
-        limit, taken = quota.in_force, quota.taken
-        if not limit:
-            return f"{taken.normalize():f}"
-        share = min(Decimal(1), taken / limit)
-        full = "full" if taken >= limit else "nearly" if share > NEARLY else "roomy"
-        return format_html(
-            '<svg class="quota quota-{}" width="120" height="10" role="img" aria-label="{} of {}">'
-            '<rect width="120" height="10"/><rect class="taken" width="{}" height="10"/></svg> {} of {}',
-            full,
-            f"{taken.normalize():f}",
-            f"{limit.normalize():f}",
-            int(120 * share),
-            f"{taken.normalize():f}",
-            f"{limit.normalize():f}",
-        )
+        return bar_of(quota)
 
     @admin.display(description="limit")
     def limit_word(self, quota: Quota) -> str:

@@ -65,6 +65,13 @@ def test_a_limit_is_changed_with_a_reason_that_is_in_the_trail(pages: dict[str, 
     assert [json.loads(text or "")["limit"] for text in (entry.before, entry.after)] == [10, 20]
 
 
+def test_the_first_page_names_those_that_are_nearly_used_up(pages: dict[str, Client]) -> None:
+    shown = pages["iris"].get("/admin/")
+    assert shown.context["quotas"]["count"] == 1
+    assert 'aria-label="9 of 10"' in shown.content.decode()
+    assert rows(pages["iris"], "?" + shown.context["quotas"]["url"].partition("?")[2]) == [f"acme {POOLS}"]
+
+
 @pytest.mark.parametrize(("who", "status"), [("iris", 403), ("alice", 302)])
 def test_who_only_looks_changes_nothing(pages: dict[str, Client], who: str, status: int) -> None:
     given: dict[str, Any] = {"limit": "99", "reason": "because"}
