@@ -166,16 +166,15 @@ class Rates:
         if self._away_until is not None and not self._my_turn():
             return None
         try:
-            if self._script is None:
-                self._script = get_redis_connection("default").register_script(_SCRIPT)
-            answer: list[Any] = self._script(
+            script = self._script = self._script or _loaded()
+            answer: list[Any] = script(
                 keys=[f"netweave:rate:{bucket.of}:{bucket.id}" for bucket in wanted],
                 args=[number for bucket in wanted for number in bucket.limit],
             )
         except (RedisError, OSError) as error:
             if self._away_until is None:
                 log.warning("rates_not_counted", error=type(error).__name__)
-            self._away_until = time.monotonic() + AWAY_SECONDS
+            self._away_until, self._script = time.monotonic() + AWAY_SECONDS, None
             return None
         self._away_until = None
         return answer
@@ -189,6 +188,15 @@ class Rates:
                 return False
             self._away_until = time.monotonic() + AWAY_SECONDS
             return True
+
+
+def _loaded() -> Callable[..., Any]:
+    """The script, by its digest. Loaded beforehand: fakeredis' server hangs up on who asks for one that it
+    does not have."""
+    client = get_redis_connection("default")
+    client.script_load(_SCRIPT)
+    script: Callable[..., Any] = client.register_script(_SCRIPT)
+    return script
 
 
 rates = Rates()

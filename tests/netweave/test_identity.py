@@ -8,7 +8,6 @@ import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -288,13 +287,19 @@ def test_a_token_of_another_issuer_is_enough_and_a_bound_one_needs_its_certifica
             hers, bobs = served.certificate("alice", "acme"), served.certificate("bob", "acme")
             digest = hashlib.sha256(hers.x509.public_bytes(Encoding.DER)).digest()
             thumbprint = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
-            free: dict[str, Any] = {"Authorization": f"Bearer {issuer.token()}"}
-            bound: dict[str, Any] = {"Authorization": f"Bearer {issuer.token(cnf={'x5t#S256': thumbprint})}"}
-            assert [served.once(shown, **free) for shown in (hers, bobs, None)] == [200, 200, 200]
-            assert [served.once(shown, **bound) for shown in (hers, bobs, None)] == [200, 401, 401]
+            free = f"Bearer {issuer.token()}"
+            bound = f"Bearer {issuer.token(cnf={'x5t#S256': thumbprint})}"
+            assert [served.once(shown, Authorization=free) for shown in (hers, bobs, None)] == [200, 200, 200]
+            assert [served.once(shown, Authorization=bound) for shown in (hers, bobs, None)] == [
+                200,
+                401,
+                401,
+            ]
             served.gateway.manage("revoke_certificate", str(hers.certificate))
             served.gateway.until(
-                lambda: served.once(hers, **bound) == 401, seconds=5, what="the end of a revoked certificate"
+                lambda: served.once(hers, Authorization=bound) == 401,
+                seconds=5,
+                what="the end of a revoked certificate",
             )
             assert issuer.asked == 1
         finally:

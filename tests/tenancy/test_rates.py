@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 import redis
+from django_redis import get_redis_connection
 from prometheus_client import REGISTRY
 from pytest_django.fixtures import Settings
 
+from netweave.embedded.redis import FakeRedis
+from netweave.embedded.state import Remembered
 from tenancy.audit import waiting
 from tenancy.models import Tenant
 from tenancy.rates import Away, Bucket, Limit, Rates, rates, strangers
@@ -185,6 +188,21 @@ def test_a_flood_of_one_caller_is_no_flood_of_entries(
     assert 60 <= own.count() <= 120  # (a minute may end in between)
     assert own.count() + sum(json.loads(one.after or "")["count"] for one in sums) == refused
     assert {(one.actor, one.result) for one in (*own, *sums)} == {("alice@acme", "denied")}
+
+
+def test_the_redis_of_a_machine_that_has_none_counts_too(settings: Settings) -> None:
+    server = FakeRedis(Remembered())
+    server.start()
+    try:
+        settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": server.url}}
+        own, shared = Bucket("user", "u", Limit(1, 10)), Bucket("tenant", "t", Limit(1, 2))
+        found = [rates.take([own, shared]) for _ in range(20)]
+        assert [one and one.bucket.of for one in found] == ["tenant"] * 20
+        assert [bool(one and one.wait) for one in found[:2]] == [False, False]
+        assert any(one and one.wait for one in found)
+    finally:
+        get_redis_connection("default").connection_pool.disconnect()
+        server.stop()
 
 
 class TestWithoutRedis:
