@@ -185,6 +185,15 @@ def test_what_is_not_believed_gets_one_and_the_same_answer(
     assert refused["WWW-Authenticate"] == unknown["WWW-Authenticate"]
 
 
+def test_a_good_signature_of_an_algorithm_that_is_not_allowed_is_none(
+    issuer: Issuer, cast: Cast, settings: Settings, tmp_path: Path
+) -> None:
+    settings.JWT_ISSUERS = jwt_issuers.read(issuer.configured(tmp_path, algorithms=["ES256"]))
+    assert who(issuer.token("ec-1")) == "alice@acme"
+    with pytest.raises(Unidentified):
+        who(issuer.token("rsa-1"))
+
+
 def test_a_suspended_tenants_people_are_told_so(issuer: Issuer, cast: Cast) -> None:
     tenant = Tenant.objects.get(pk="acme")
     tenant.status = Tenant.Status.SUSPENDED
