@@ -245,18 +245,22 @@ class TestABoundToken:
 
 
 def drips(handler: Handler) -> None:
-    handler.begin({"Content-Length": "100000"})
-    for _ in range(200):
+    """The right answer, byte by byte: each comes soon, and all of it too late."""
+    body = json.dumps({"keys": [public("rsa-1")]}).encode()
+    handler.begin({"Content-Length": str(len(body) + 20)})
+    for _ in range(20):
         handler.wfile.write(b" ")
         handler.wfile.flush()
         if handler.server.over.wait(0.1):
             return
+    handler.wfile.write(body)
 
 
 def leads_elsewhere(issuer: Issuer) -> Answer:
     def answer(handler: Handler) -> None:
         if handler.path == "/keys":
-            handler.send(b"", 302, {"Location": f"{issuer.server.url}/others"})
+            keys = {"keys": [public("rsa-1")]}
+            handler.json(keys, 302, {"Location": f"{issuer.server.url}/others"})
         else:
             issuer.shows_its_keys(handler)
 
@@ -264,7 +268,7 @@ def leads_elsewhere(issuer: Issuer) -> Answer:
 
 
 TROUBLES: dict[str, Callable[[Issuer], Answer]] = {
-    "an error": lambda _: lambda handler: handler.json({}, 500),
+    "an error": lambda _: lambda handler: handler.json({"keys": [public("rsa-1")]}, 500),
     "a redirection": leads_elsewhere,
     "a huge answer": lambda _: lambda handler: handler.json({"keys": [public("rsa-1")], "x": "x" * 300_000}),
     "an end of the connection": lambda _: lambda handler: handler.json({}, 503, {"Connection": "close"}),
