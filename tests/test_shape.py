@@ -106,3 +106,10 @@ def test_the_project_speaks_of_itself_alone() -> None:
             and path.is_file()
         ):
             assert not outside.search(path.read_text(errors="replace")), file
+
+
+def test_who_commits_names_both_databases_so_that_both_are_emptied_again() -> None:
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for line in path.read_text().splitlines():
+            if "django_db(transaction" + "=True" in line:
+                assert '"owner"' in line, path

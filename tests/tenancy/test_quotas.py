@@ -191,7 +191,7 @@ def test_counting_again_repairs_and_says_what_was_wrong(world: World, cast: Cast
     assert Item.objects.count() == 6
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 def test_a_hundred_at_once_take_exactly_ten(cast: Cast) -> None:
     def take(number: int) -> bool:
         try:
