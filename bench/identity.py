@@ -23,12 +23,17 @@ HANDSHAKES, LOOKS = 100, 2000
 def measure(postgres: Postgres, redis: Redis, table: Table, effort: Effort) -> None:
     """In one process; then over TLS."""
     with stocked(postgres, redis, {"sample": 50}) as gateway:
-        code = f"from bench.overhead import run; run({gateway.tokens['alice']!r})"
-        cost = float(gateway.manage("shell", "--no-imports", "-c", code).split()[-1])
+        costs = [_cost(gateway, counted=counted) for counted in (False, True)]
         _told_apart(gateway, table)
-    table.add(Figure("identity, permission and audit of a read: CPU", cost, "µs", 60))
+    table.add(Figure("identity, permission and audit of a read: CPU", costs[0], "µs", 60))
+    table.add(Figure("asking Redis for the rates: CPU", costs[1] - costs[0], "µs"))
     with tempfile.TemporaryDirectory() as folder:
         _handshakes(Served(postgres, redis, Path(folder), LOG_LEVEL="WARNING"), table, effort)
+
+
+def _cost(gateway: Gateway, *, counted: bool) -> float:
+    code = f"from bench.overhead import run; run({gateway.tokens['alice']!r}, counted={counted})"
+    return float(gateway.manage("shell", "--no-imports", "-c", code).split()[-1])
 
 
 def _told_apart(gateway: Gateway, table: Table) -> None:

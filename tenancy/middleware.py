@@ -92,7 +92,8 @@ class IdentityMiddleware:
             return problems.problem(request, 413, f"The body is larger than {requests.BODY_LIMIT} bytes.")
         response = self.get_response(request)
         response.headers.setdefault("Cache-Control", "private, no-cache")
-        response.headers["Vary"] = ", ".join(filter(None, [response.headers.get("Vary"), "Authorization"]))
+        vary = response.headers.get("Vary")
+        response.headers["Vary"] = f"{vary}, Authorization" if vary else "Authorization"
         return response
 
     def _strangers(self, request: HttpRequest, refusal: HttpResponse) -> HttpResponse:
@@ -176,7 +177,8 @@ def _tell(request: HttpRequest, deed: Deed, response: HttpResponseBase) -> None:
     if of_the_site and not deed.actor and isinstance(person := getattr(request, "user", None), User):
         deed.by(str(person.pk), person.username, person.tenant_id, "session")
     action, kind, object_id = _asked(request)
-    result, safe = _result(request, response), request.method in _SAFE
+    safe = request.method in _SAFE
+    result = _result(request, response, plain=safe or not of_the_site)
     if safe and result is Result.SUCCESS and not deed.actor:
         return  # a page that asks who it is
     if safe and result is Result.SUCCESS:
@@ -231,10 +233,11 @@ def _asked(request: HttpRequest) -> tuple[str, str, str]:
     return action, str(getattr(page.model, "resource", "")), id_
 
 
-def _result(request: HttpRequest, response: HttpResponseBase) -> Result:
+def _result(request: HttpRequest, response: HttpResponseBase, *, plain: bool) -> Result:
+    """What the status says; of a form of the admin site, unless it is `plain`, there is more to it."""
     if response.status_code >= 400:
         return Result.DENIED if response.status_code in {401, 403, 429} else Result.ERROR
-    if request.method in _SAFE or API_ROOT.match(request.path_info):
+    if plain:
         return Result.SUCCESS
     name = request.resolver_match.url_name if request.resolver_match else ""
     if response.status_code == 200 and name != "logout":  # a form that is not taken is shown again
