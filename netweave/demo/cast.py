@@ -1,7 +1,7 @@
 """The people of the demo: Alice owns tenant acme, Bob looks at it, Charlie owns globex; root runs the
 platform, Iris audits it.
 
-Their tokens and root's password exist in plain text only in `demo.json`; what the database no longer takes is
+Their tokens and passwords exist in plain text only in `demo.json`; what the database no longer takes is
 issued anew.
 """
 
@@ -25,13 +25,17 @@ PEOPLE: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def gather(known: dict[str, Any]) -> dict[str, Any]:
-    """See to it that all exist; `known` is what the last start wrote. Gives the password and all tokens."""
+    """See to it that all exist; `known` is what the last start wrote. Gives the passwords of who signs in,
+    and all tokens."""
     for tenant in TENANTS:
         call_command("add_tenant", tenant, name=tenant.title(), verbosity=0, stdout=_Silence())
     users = {name: _user(username, options) for name, (username, options) in PEOPLE.items()}
     tokens = known.get("tokens", {})
     return {
-        "password": _password(users["root"], known.get("admin", {}).get("password", "")),
+        "passwords": {
+            name: _password(users[name], known.get(key, {}).get("password", ""))
+            for name, key in (("root", "admin"), ("iris", "auditor"))
+        },
         "tokens": {name: _token(user, tokens.get(name, "")) for name, user in users.items()},
     }
 

@@ -36,7 +36,7 @@ class Place:
 
     @property
     def told(self) -> Path:
-        """What programs read: addresses, root's password, everyone's token."""
+        """What programs read: addresses, who signs in with which password, everyone's token."""
         return self.directory / "demo.json"
 
     @property
@@ -206,7 +206,10 @@ def _serve(place: Place, sockets: list[socket.socket], port: int) -> None:
                 name: {"cert": str(pair.certificate), "key": str(pair.key)} for name, pair in pairs.items()
             },
         },
-        "admin": {"url": f"{url}/admin/", "username": "root", "password": people["password"]},
+        **{
+            key: {"url": f"{url}/admin/", "username": name, "password": people["passwords"][name]}
+            for key, name in (("admin", "root"), ("auditor", "iris"))
+        },
         "tokens": people["tokens"],
     }
     write_private(place.told, told)
@@ -227,7 +230,8 @@ def _serve(place: Place, sockets: list[socket.socket], port: int) -> None:
 
 def _say(place: Place, told: dict[str, Any]) -> None:
     """What to try, once there is something to see."""
-    url, tokens, admin, tls = told["base_url"], told["tokens"], told["admin"], told["tls"]
+    url, tokens, tls = told["base_url"], told["tokens"], told["tls"]
+    admin, auditor = told["admin"], told["auditor"]
     alice, secure_pools = tls["clients"]["alice"], f"{tls['base_url']}/o2ims/v1/resourcePools"
     _await_inventory(f"{url}/o2ims/v1/resourcePools", tokens["root"])
     pools, resources = f"{url}/o2ims/v1/resourcePools", f"{url}/o2ims/v1/resources?filter=(neq,name,none)"
@@ -240,6 +244,7 @@ def _say(place: Place, told: dict[str, Any]) -> None:
         f"  curl -s --cacert {tls['ca']} --cert {alice['cert']} --key {alice['key']} {secure_pools}",
         f"The API, to read and to try: {url}/docs/",
         f"The admin site: {admin['url']} as {admin['username']}, password {admin['password']}",
+        f"  and, only to look, as an auditor: {auditor['username']}, password {auditor['password']}",
         f"Everybody's token: {place.told}",
         f"ready {url}",
         "",

@@ -127,7 +127,7 @@ def test_it_serves_keeps_what_it_made_and_leaves_nothing_running(state: Path, po
         told = json.loads((state / "demo.json").read_text())
         assert told["base_url"] == url
         assert set(told["tokens"]) == {"root", "iris", "alice", "bob", "charlie"}
-        assert told["admin"].keys() == {"url", "username", "password"}
+        assert told["admin"].keys() == told["auditor"].keys() == {"url", "username", "password"}
         pools = {
             name: names(get(f"{url}/o2ims/v1/resourcePools", token)) for name, token in told["tokens"].items()
         }
@@ -141,6 +141,7 @@ def test_it_serves_keeps_what_it_made_and_leaves_nothing_running(state: Path, po
         said = "\n".join(first.said)
         assert f"{url}/docs/" in said
         assert f"{told['admin']['url']} as root, password {told['admin']['password']}" in said
+        assert f"as an auditor: iris, password {told['auditor']['password']}" in said
         for line in first.said:
             if shutil.which("curl") and line.strip().startswith("curl "):
                 answer = subprocess.run(["bash", "-c", line], capture_output=True, check=True)
@@ -161,9 +162,10 @@ def test_it_serves_keeps_what_it_made_and_leaves_nothing_running(state: Path, po
         third.end()
 
 
-def test_the_admin_password_it_prints_opens_the_admin_site(state: Path, port: int) -> None:
+@pytest.mark.parametrize("who", ["admin", "auditor"])
+def test_the_passwords_it_prints_open_the_admin_site(state: Path, port: int, who: str) -> None:
     with demo(manage("--port", port, "--state", state)) as running:
-        admin = json.loads((state / "demo.json").read_text())["admin"]
+        admin = json.loads((state / "demo.json").read_text())[who]
         jar = urllib.request.HTTPCookieProcessor()
         browser = urllib.request.build_opener(jar)
         browser.open(f"{admin['url']}login/", timeout=10).close()
