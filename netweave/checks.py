@@ -9,8 +9,19 @@ from django.core import checks
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from netweave import problems
+from tenancy import quotas
 from tenancy.guard import Permitted, needed
 from tenancy.middleware import API_ROOT
+
+
+@checks.register()
+def default_quotas_exist(app_configs: Any, **_: Any) -> list[checks.CheckMessage]:  # noqa: ARG001
+    """Every name in DEFAULT_QUOTAS is one."""
+    unknown = sorted(settings.DEFAULT_QUOTAS.keys() - set(quotas.ALL))
+    hint = f"There are {', '.join(quotas.ALL)}."
+    return [
+        checks.Error(f"DEFAULT_QUOTAS: {name} is none.", hint=hint, id="netweave.E003") for name in unknown
+    ]
 
 
 @checks.register(deploy=True)

@@ -18,7 +18,7 @@ from o2ims.admin.words import error_of, heard_of, state_of
 from o2ims.models import Source
 from tenancy.admin.endings import SOON, ending
 from tenancy.admin.quotas import bar_of, nearly_full
-from tenancy.admin.words import PLATFORM, outcome_word
+from tenancy.admin.words import outcome_word, tenant_of
 from tenancy.models import Token, User
 from tenancy.permissions import Action
 from tenancy.quotas import Quota
@@ -30,7 +30,7 @@ SHOWN = 20  # backends, those that are not well first
 ENTRIES = 10
 AMONG = 10_000  # of the newest entries: reads are passed over, but not for ever
 _WORST_FIRST = (Source.State.DOWN, Source.State.HOLDING, Source.State.STARTING, Source.State.UP)
-_READS = Q(result=Result.SUCCESS, action__in=[Action.READ, Action.LIST])
+_READS = Q(action__in=[Action.READ, Action.LIST])  # refused ones are in the panel above
 
 
 def panels(user: User) -> dict[str, Any]:
@@ -123,7 +123,7 @@ def _rows(entries: QuerySet[AuditEntry]) -> list[dict[str, Any]]:
             "time": exact(entry.timestamp),
             "url": _page(entry),
             "who": entry.actor or "nobody known",
-            "tenant": entry.tenant or PLATFORM,
+            "tenant": tenant_of(entry),
             "what": f"{entry.action} {entry.kind}".strip(),
             "object": entry.label or entry.object_id or entry.path,
             "outcome": outcome_word(entry.result),

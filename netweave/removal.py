@@ -11,11 +11,12 @@ from o2ims.models import Item, Operation
 from o2ims.views.asked import flag
 from tenancy.audit import Deed, Entry, append
 from tenancy.directory import one_of
-from tenancy.models import Binding, Role, Tenant, Token, User, one_at_a_time
+from tenancy.models import Binding, Role, Tenant, Token, User
 from tenancy.permissions import Action
 from tenancy.quotas import Quota
 from tenancy.refusals import InUse
 from tenancy.representation import TENANT, Wire
+from tenancy.revocations import one_at_a_time
 from tenancy.told import told
 from tenancy.views import answers
 from tenancy.views.tenants import Tenants

@@ -8,9 +8,11 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm
 from django.core.exceptions import ValidationError
+from django.db import DatabaseError
 
 from netweave import guesses, metrics
 from tenancy import second_factor
+from tenancy.models import User
 
 log = structlog.get_logger()
 
@@ -77,8 +79,15 @@ class SignIn(AuthenticationForm):
         metrics.SIGN_INS.labels(result).inc()
         log.warning(
             "sign_in_refused",
-            user=self.cleaned_data.get("username"),
+            user=_known(self.cleaned_data.get("username", "")),
             address=guesses.address(self.request) if self.request else None,
             result=result,
         )
         return ValidationError(told, code=result)
+
+
+def _known(typed: str) -> str:
+    try:
+        return User.objects.known(typed)
+    except DatabaseError:
+        return ""

@@ -27,6 +27,7 @@ from adapters.types import (
 # PostgreSQL's jsonb cannot hold U+0000, and no backend means anything by it.
 _TENANT = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?\Z")  # a label's value
 _VERSION = re.compile(r"[0-9]{1,40}\Z")
+MOST_TAKEN = 10**6  # of anything, by one object
 _NUL, _REPLACEMENT = b"\\u0000", b"\\ufffd"
 
 
@@ -98,14 +99,15 @@ def sight(origin: Origin, thing: InventoryObject) -> Sighting:
 
 
 def amounts(footprint: Footprint) -> tuple[float, ...]:
-    """A footprint in the order of `tenancy.quotas.NAMES`; what nobody can tell is nothing."""
+    """A footprint in the order of `tenancy.quotas.NAMES`; what nobody can tell, or mean, is nothing: backends
+    say it."""
     found = (
         float(footprint.pools),
         float(footprint.resources),
         float(footprint.cpu_cores or 0),
         float(footprint.memory_gb or 0),
     )
-    return tuple(round(amount, 3) for amount in found)
+    return tuple(round(amount, 3) if 0 <= amount <= MOST_TAKEN else 0.0 for amount in found)
 
 
 def _must_fit(origin: Origin, thing: InventoryObject) -> None:

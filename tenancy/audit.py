@@ -7,6 +7,8 @@
 Entries are plain text on one line each: whatever could begin another, or hide in one, is escaped here.
 """
 
+import os
+import pwd
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -100,8 +102,12 @@ class Deed:
 
     @classmethod
     def of_command(cls, name: str) -> "Deed":
-        """That of somebody at a shell of ours."""
-        return cls(method="COMMAND", path=name, actor="the operator", authentication="shell")
+        """That of somebody at a shell of ours: whom the machine knows as `root`, say."""
+        try:
+            login = pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            login = f"uid {os.getuid()}"
+        return cls(method="COMMAND", path=name, actor=f"{login}, at a shell", authentication="shell")
 
     @classmethod
     def kept(cls, facts: Mapping[str, Any]) -> "Deed":

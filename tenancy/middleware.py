@@ -117,7 +117,7 @@ class IdentityMiddleware:
                 headers={"WWW-Authenticate": f'{REALM}, error="invalid_token"'},
             )
         except Suspended as error:
-            Deed.of(request).by(error.user_id, error.name, error.tenant, "none")
+            Deed.of(request).by(error.user_id, error.name, error.tenant, error.authentication)
             AUTH.labels("suspended").inc()
             return problems.problem(request, 403, "This tenant is not active.")
         except Unavailable:
@@ -247,9 +247,8 @@ def _result(request: HttpRequest, response: HttpResponseBase, *, plain: bool) ->
 
 def _tried(request: HttpRequest) -> str:
     """Whose login name it was tried with; nothing else that somebody wrote there, which may be a password."""
-    name = request.POST.get("username", "")
     try:
-        return name if "\0" not in name and User.objects.filter(username=name).exists() else ""
+        return User.objects.known(request.POST.get("username", ""))
     except (DatabaseError, PoolTimeout):
         return ""
 

@@ -13,70 +13,20 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.validators import RegexValidator
-from django.db import connection, models, transaction
+from django.db import models
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from tenancy.permissions import Action, Grant, Permission, Resource, Rights, Scope, rights_at, rights_of
 from tenancy.rates import Limit, written
 from tenancy.refusals import BuiltInRole, InUse, LastOwner, Taken, Unfit
+from tenancy.revocations import Revocable, one_at_a_time
 from tenancy.roles import BUILT_IN, CEILING, OWNER
 
-REVOCATIONS = 0x6E77_7265  # the advisory lock of the revocation log
 TOKEN_PREFIX = "nwt_"  # noqa: S105 - says what the secret is, so that scanners find a leaked one
 
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 label = RegexValidator(rf"\A{LABEL}\Z", "Lower-case letters, digits and hyphens, 1 to 63 of them.")
-
-
-class Revocation(models.Model):
-    """Something about who may do what has changed: every process forgets the principals it holds within
-    seconds.
-
-    Followed like the change log (`tenancy/principals.py`); rows are appended by the models below, in the
-    transaction of the change itself.
-    """
-
-    at = models.DateTimeField(default=timezone.now, editable=False)
-    what = models.CharField(max_length=200)
-
-    def __str__(self) -> str:
-        return self.what
-
-    @classmethod
-    def note(cls, row: models.Model) -> None:
-        """Appends that `row` has changed, within `one_at_a_time`: ids are committed in their order, so that
-        whoever follows the newest id misses none."""
-        cls.objects.create(what=f"{row._meta.model_name} {row.pk}")
-
-
-@contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """A transaction in which nobody else changes who may do what: what was checked in it still holds when it
-    commits. May be nested."""
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [REVOCATIONS])
-        yield
-
-
-class Revocable(models.Model):
-    """A row whose every change must reach running processes."""
-
-    class Meta:
-        abstract = True
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Saves, and notes it in the revocation log in the same transaction."""
-        with one_at_a_time():
-            super().save(*args, **kwargs)
-            Revocation.note(self)
-
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Deletes, and notes it in the revocation log in the same transaction."""
-        with one_at_a_time():
-            Revocation.note(self)
-            return super().delete(*args, **kwargs)
 
 
 class Tenant(Revocable):
@@ -196,6 +146,10 @@ class People(UserManager["User"]):
 
     use_in_migrations = False
 
+    def known(self, typed: str) -> str:
+        """A login name that somebody typed, if anybody has it; '' otherwise: it may be a password."""
+        return typed if "\0" not in typed and self.filter(username=typed).exists() else ""
+
     def create_superuser(
         self, username: str, email: str | None = None, password: str | None = None, **_: Any
     ) -> "User":
@@ -267,6 +221,11 @@ class User(Revocable, AbstractUser):
         name, _, tenant = self.username.partition("@")
         fits = tenant == self.tenant_id and re.fullmatch(LABEL, name)
         return f"{name}.{tenant}.{settings.CERTIFICATE_CN_SUFFIX}" if fits else None
+
+    @property
+    def is_welcome(self) -> bool:
+        """Whether a good credential of theirs lets them in: neither they nor their tenant is suspended."""
+        return self.is_active and (self.tenant is None or self.tenant.status == Tenant.Status.ACTIVE)
 
     @property
     def runs_the_platform(self) -> bool:

@@ -16,14 +16,16 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import Error as DatabaseError
+from django.db import connection
 from django.db.models import Max
 from django.utils import timezone
 
 from tenancy import certificates
 from tenancy.jwts import Unbelieved, believed
-from tenancy.models import TOKEN_PREFIX, Revocation, Tenant, Token, User
+from tenancy.models import TOKEN_PREFIX, Tenant, Token, User
 from tenancy.permissions import Action, Grant, Resource, Rights, Scope, rights_at
 from tenancy.rates import Limit
+from tenancy.revocations import Revocation
 from tenancy.scope import TenantScope
 from tenancy.trust import Certificate, Issuer, fingerprint
 
@@ -32,6 +34,10 @@ log = structlog.get_logger()
 FOLLOW_SECONDS = 1.0
 AWAY_SECONDS = 10.0
 MOST_KNOWN = 50_000
+_USED = """
+UPDATE tenancy_token SET last_used_at = greatest(last_used_at, used.at)
+FROM unnest(%s::bytea[], %s::timestamptz[]) AS used (digest, at) WHERE tenancy_token.digest = used.digest
+"""
 
 
 class Unidentified(Exception):
@@ -41,9 +47,10 @@ class Unidentified(Exception):
 class Suspended(Exception):
     """The credential is good, and its tenant is not active."""
 
-    def __init__(self, user: User) -> None:
+    def __init__(self, user: User, authentication: str) -> None:
         super().__init__(f"{user.tenant_id} is not active")
         self.user_id, self.name, self.tenant = str(user.pk), user.username, user.tenant_id
+        self.authentication = authentication
 
 
 class Unavailable(Exception):
@@ -121,7 +128,7 @@ class Principals:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._by_digest: dict[bytes, Principal] = {}
-        self._used: set[bytes] = set()
+        self._used: dict[bytes, datetime] = {}
         self._position: int | None = None
         self._generation = 0
         self._followed = 0.0
@@ -137,7 +144,7 @@ class Principals:
             _must_come_with(found.bound_to, certificate)
             return found
         principal = self._of(digest, lambda: _of_token(digest))
-        self._used.add(digest)
+        self._used[digest] = timezone.now()
         return principal
 
     def of_certificate(self, shown: bytes) -> Principal:
@@ -156,11 +163,12 @@ class Principals:
             self._followed = time.monotonic()
 
     def note_use(self) -> None:
-        """Writes down when the tokens seen since the last call were used."""
+        """Writes down when the tokens seen since the last call were used last, here or in another process."""
         with self._lock:
-            used, self._used = self._used, set()
+            used, self._used = self._used, {}
         if used:
-            Token.objects.filter(digest__in=used).update(last_used_at=timezone.now())
+            with connection.cursor() as cursor:
+                cursor.execute(_USED, [list(used), list(used.values())])
 
     def _keep_up(self) -> None:
         silent = time.monotonic() - self._followed
@@ -221,7 +229,7 @@ def _of_jwt(secret: str, shown: bytes | None) -> Principal:
     if user is None or (claimed.certificate and revoked.exists()):
         raise Unidentified
     return Principal.of(
-        _active(user),
+        _active(user, "jwt"),
         authentication="jwt",
         expires_at=claimed.expires_at,
         bound_to=claimed.certificate,
@@ -243,7 +251,7 @@ def _of_token(digest: bytes) -> Principal:
     token = Token.objects.select_related("user__tenant").filter(digest=digest).first()
     if token is None or token.revoked_at is not None:
         raise Unidentified
-    return Principal.of(_active(token.user), authentication="token", expires_at=token.expires_at)
+    return Principal.of(_active(token.user, "token"), authentication="token", expires_at=token.expires_at)
 
 
 def _of_certificate(shown: bytes) -> Principal:
@@ -266,17 +274,17 @@ def _of_certificate(shown: bytes) -> Principal:
     ):
         raise Unidentified
     principal = Principal.of(
-        _active(user), authentication="certificate", expires_at=certificate.not_valid_after_utc
+        _active(user, "certificate"), authentication="certificate", expires_at=certificate.not_valid_after_utc
     )
     Certificate.note(certificate, user)
     return principal
 
 
-def _active(user: User) -> User:
+def _active(user: User, authentication: str) -> User:
     if not user.is_active:
         raise Unidentified
     if user.tenant is not None and user.tenant.status != Tenant.Status.ACTIVE:
-        raise Suspended(user)
+        raise Suspended(user, authentication)
     return user
 
 

@@ -32,7 +32,8 @@ def wire(row: Model) -> Wire:
 def commanded(command: str, action: Action, row: Model, *, before: Wire | None = None) -> None:
     """Has the trail tell what somebody at a shell did to `row`, in the transaction of that."""
     deed = Deed.of_command(command)
-    deed.tell(told(deed, action, row, before=before, after=None if action is Action.DELETE else wire(row)))
+    there = type(row)._default_manager.filter(pk=row.pk).exists()  # what was revoked stays to be seen
+    deed.tell(told(deed, action, row, before=before, after=wire(row) if there else None))
 
 
 def told(

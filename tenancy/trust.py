@@ -14,9 +14,10 @@ from django.db import models
 from django.utils import timezone
 
 from tenancy import certificates
-from tenancy.models import Revocable, Tenant, User
+from tenancy.models import Tenant, User
 from tenancy.permissions import Resource
 from tenancy.refusals import Unfit
+from tenancy.revocations import Revocable
 
 
 class IssuerQuerySet(models.QuerySet["Issuer"]):

@@ -3,11 +3,8 @@
 from typing import Any
 
 from tenancy import drafts
-from tenancy.schemas import answered, or_null, sent
+from tenancy.schemas import STRING, TIME, UUID, answered, or_null, sent
 
-_STRING: dict[str, Any] = {"type": "string"}
-_ID: dict[str, Any] = {"type": "string", "format": "uuid"}
-_TIME: dict[str, Any] = {"type": "string", "format": "date-time"}
 _FINGERPRINT = {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "SHA-256."}
 _PEM = "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"
 _SHOWN = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
@@ -24,13 +21,13 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "expiresAt": "2030-01-31T12:00:00Z",
             "createdAt": "2026-11-26T09:30:00Z",
         },
-        issuerId=_ID,
-        tenantId=or_null(_STRING),
-        subject=_STRING,
+        issuerId=UUID,
+        tenantId=or_null(STRING),
+        subject=STRING,
         fingerprint=_FINGERPRINT,
-        certificate=_STRING,
-        expiresAt=_TIME,
-        createdAt=_TIME,
+        certificate=STRING,
+        expiresAt=TIME,
+        createdAt=TIME,
     ),
     "Certificate": answered(
         "A client certificate that was used here. To revoke it is to refuse it, on open connections too.",
@@ -47,24 +44,24 @@ SCHEMAS: dict[str, dict[str, Any]] = {
             "firstUsedAt": "2026-11-26T09:30:00Z",
             "revokedAt": None,
         },
-        certificateId=_ID,
-        tenantId=or_null(_STRING),
-        userId=_ID,
-        userName=_STRING,
-        subject=_STRING,
-        issuer=_STRING,
-        serialNumber=_STRING,
+        certificateId=UUID,
+        tenantId=or_null(STRING),
+        userId=UUID,
+        userName=STRING,
+        subject=STRING,
+        issuer=STRING,
+        serialNumber=STRING,
         fingerprint=_FINGERPRINT,
-        expiresAt=_TIME,
-        firstUsedAt=_TIME,
-        revokedAt=or_null(_TIME),
+        expiresAt=TIME,
+        firstUsedAt=TIME,
+        revokedAt=or_null(TIME),
     ),
     "CreateIssuer": sent(
         "A CA to believe: about the caller's tenant where none is named, the platform's people with null. "
         "Whoever has its key can act as any of them: so its adder must hold what they may.",
         ["certificate"],
         {"tenantId": "acme", "certificate": _PEM},
-        tenantId=or_null(_STRING),
+        tenantId=or_null(STRING),
         certificate={"type": "string", "minLength": 1, "maxLength": drafts.PEM_MOST},
     ),
 }

@@ -19,7 +19,7 @@ from django.views.decorators.http import require_GET, require_safe
 from api.pages import PageError
 from tenancy.admin.entries import Entries, SelectionFilter, asked
 from tenancy.admin.page import deed_of
-from tenancy.admin.words import PLATFORM, outcome_word
+from tenancy.admin.words import outcome_word, tenant_of
 from tenancy.differences import difference, pretty
 from tenancy.directory import NotListed, one_of
 from tenancy.exports import FORMATS, exported
@@ -145,7 +145,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     @admin.display(description="tenant")
     def tenant_word(self, entry: AuditEntry) -> str:
         """Whose object, else whose person."""
-        return entry.tenant or PLATFORM
+        return tenant_of(entry)
 
     @admin.display(description="what")
     def deed(self, entry: AuditEntry) -> str:

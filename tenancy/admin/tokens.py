@@ -23,7 +23,7 @@ class TokenAdmin(ReadOnlyAdmin):
 
     list_display = ["prefix", "user", "name", "state_word", "created", "expires", "used"]
     list_filter = [("user__tenant", TenantFilter), EndingFilter]
-    list_select_related = ["user"]
+    list_select_related = ["user__tenant"]
     search_fields = ["prefix", "user__username", "name"]
     search_help_text = "prefix, user or name"
     when_empty = "None has been issued yet: choose users in their list, and the action there."
@@ -39,6 +39,8 @@ class TokenAdmin(ReadOnlyAdmin):
         """A word, a shape and a colour."""
         if token.revoked_at:
             return format_html('<span class="state state-down">{} revoked</span>', "✕")
+        if not token.user.is_welcome:
+            return format_html('<span class="state state-retired">{} user suspended</span>', "□")
         if token.expires_at and token.expires_at <= timezone.now():
             return format_html('<span class="state state-retired">{} expired</span>', "□")
         return format_html('<span class="state state-up">{} valid</span>', "●")

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from tenancy.models import User
 from tenancy.permissions import Rights
-from tenancy.trail import Result
+from tenancy.trail import AuditEntry, Result
 
 PLATFORM = SafeString("the platform")  # as Django types a filter's word for nothing
 
@@ -20,6 +20,11 @@ class TenantFilter(admin.RelatedFieldListFilter):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.empty_value_display = PLATFORM
+
+
+def tenant_of(entry: AuditEntry) -> str:
+    """Whose an audit entry is; who is nobody known is nobody's."""
+    return entry.tenant or (PLATFORM if entry.actor else "-")
 
 
 def rights_of(request: HttpRequest) -> Rights:

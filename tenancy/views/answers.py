@@ -1,6 +1,7 @@
 """What the views of the admin API answer: one object, a page of them, one that was made."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -54,9 +55,21 @@ def created(request: Request, noun: Noun, wire: Wire, **once: str) -> HttpRespon
 
 def page(request: Request, noun: Noun, rows: QuerySet[Any]) -> HttpResponse:
     """The page of `rows` that was asked for, in the order of ids. Raises `PageError`."""
+    return selected(request, noun, lambda query: _narrowed(rows, noun, query))
+
+
+def selected(
+    request: Request,
+    noun: Noun,
+    select: Callable[[pages.Query], QuerySet[Any]],
+    *,
+    newest_first: bool = False,
+) -> HttpResponse:
+    """The page that was asked for of what `select` finds by the query, in the order of ids. Raises
+    `PageError`."""
     binding = principal_of(request).tenant or "*"
     wanted = pages.requested(request._request, binding, PAGE)
-    found = _cut(_narrowed(rows, noun, wanted.query).order_by("pk"), wanted)
+    found = _cut(select(wanted.query), wanted, newest_first=newest_first)
     more, found = len(found) > wanted.limit, found[: wanted.limit]
     last = str(found[-1].pk) if more else ""
     headers = {"Link": pages.next_link(request._request, wanted, last, binding)} if more else {}
@@ -65,10 +78,11 @@ def page(request: Request, noun: Noun, rows: QuerySet[Any]) -> HttpResponse:
     return conditional.answer(request._request, orjson.dumps({"items": wires}), headers, tagged=tagged)
 
 
-def _cut(rows: QuerySet[Any], wanted: pages.PageRequest) -> list[Model]:
+def _cut(rows: QuerySet[Any], wanted: pages.PageRequest, *, newest_first: bool) -> list[Model]:
     """One more than the page holds; a page past the end is the last one."""
+    rows, beyond = rows.order_by("-pk" if newest_first else "pk"), "pk__lt" if newest_first else "pk__gt"
     if wanted.after:
-        rows = rows.filter(pk__gt=wanted.after)
+        rows = rows.filter(**{beyond: wanted.after})
     skip = (wanted.number - 1) * wanted.limit
     if skip:
         skip = min(skip, max(0, (rows.count() - 1) // wanted.limit * wanted.limit))

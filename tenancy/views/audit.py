@@ -2,14 +2,13 @@
 
 from typing import Any
 
-import orjson
 from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.viewsets import ViewSet
 
-from api import conditional, pages
+from api import pages
 from api.renderers import JSONRenderer
 from tenancy import audit_openapi
 from tenancy.audit import Deed
@@ -52,7 +51,10 @@ class Audit(ViewSet):
         """The page that was asked for; or, as CSV or JSON Lines, all of them."""
         if to := _EXPORTS.get(request.accepted_renderer.format):
             return _exported(request, to)
-        return _page(request)
+        rows = _rows(request, Action.LIST)
+        return answers.selected(
+            request, AUDIT, lambda query: Selection.of(query, pages.LIMIT).rows(rows), newest_first=True
+        )
 
     def retrieve(self, request: Request, id: str) -> HttpResponse:  # noqa: A002 - the path's name for it
         """One of them."""
@@ -68,22 +70,6 @@ class Audit(ViewSet):
 
 def _rows(request: Request, action: Action) -> QuerySet[AuditEntry]:
     return Directory(principal_of(request), Resource.AUDIT, action).audit()
-
-
-def _page(request: Request) -> HttpResponse:
-    binding = principal_of(request).tenant or "*"
-    wanted = pages.requested(request._request, binding, answers.PAGE)
-    selection = Selection.of(wanted.query, pages.LIMIT)
-    rows = selection.rows(_rows(request, Action.LIST)).order_by("-pk")
-    if wanted.after:
-        rows = rows.filter(pk__lt=int(wanted.after))
-    skip = (wanted.number - 1) * wanted.limit
-    found = list(rows[skip : skip + wanted.limit + 1])
-    more, found = len(found) > wanted.limit, found[: wanted.limit]
-    last = str(found[-1].pk) if more else ""
-    headers = {"Link": pages.next_link(request._request, wanted, last, binding)} if more else {}
-    content = orjson.dumps({"items": [AUDIT.wire(row) for row in found]})
-    return conditional.answer(request._request, content, headers)
 
 
 def _exported(request: Request, to: Format) -> StreamingHttpResponse:

@@ -20,9 +20,9 @@ from tenancy.administration import Administration
 from tenancy.directory import Directory, one_of
 from tenancy.drafts import Sent
 from tenancy.guard import needed, principal_of
-from tenancy.models import one_at_a_time
 from tenancy.permissions import Action, Resource
 from tenancy.representation import Noun
+from tenancy.revocations import one_at_a_time
 from tenancy.views import answers
 
 

@@ -8,9 +8,10 @@ from tenancy import drafts
 from tenancy.administration import Administration
 from tenancy.drafts import Sent
 from tenancy.guard import principal_of
-from tenancy.models import Role, one_at_a_time
+from tenancy.models import Role
 from tenancy.permissions import Resource
 from tenancy.representation import ROLE
+from tenancy.revocations import one_at_a_time
 from tenancy.views import answers
 from tenancy.views.collection import Collection
 

@@ -7,9 +7,10 @@ from rest_framework.request import Request
 from tenancy import drafts
 from tenancy.administration import Administration
 from tenancy.guard import principal_of
-from tenancy.models import Token, one_at_a_time
+from tenancy.models import Token
 from tenancy.permissions import Resource
 from tenancy.representation import TOKEN
+from tenancy.revocations import one_at_a_time
 from tenancy.views import answers
 from tenancy.views.collection import Collection
 

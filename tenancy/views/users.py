@@ -9,9 +9,10 @@ from tenancy.administration import Administration
 from tenancy.directory import one_of
 from tenancy.drafts import Sent
 from tenancy.guard import principal_of
-from tenancy.models import User, one_at_a_time
+from tenancy.models import User
 from tenancy.permissions import Resource
 from tenancy.representation import USER
+from tenancy.revocations import one_at_a_time
 from tenancy.views import answers
 from tenancy.views.collection import Collection
 

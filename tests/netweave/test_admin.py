@@ -10,7 +10,8 @@ from django.test import Client
 from django.urls import reverse
 
 from o2ims.models import Source
-from tenancy.models import Revocation, Tenant, Token
+from tenancy.models import Tenant, Token
+from tenancy.revocations import Revocation
 from tests.world import Cast, World
 
 PAGES = ["o2ims_source", "o2ims_item", "o2ims_change", "tenancy_tenant", "tenancy_user", "tenancy_role",

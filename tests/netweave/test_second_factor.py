@@ -20,6 +20,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from playwright.async_api import expect
 
 from tenancy import second_factor
+from tenancy.trail import AuditEntry
 from tests.gateway import Gateway
 from tests.netweave.signing_in import LOGIN, PASSWORD, Page, Person
 from tests.peers.chromium import Chromium
@@ -188,6 +189,15 @@ def test_the_command_shows_a_key_to_scan_and_backup_codes(people: Cast) -> None:
     code = said.split()[-1]
     assert sign_in(App(address).code()).status == 302
     assert sign_in(code).status == 302
+
+
+def test_the_command_is_in_the_audit_trail_without_the_key(people: Cast) -> None:
+    said = StringIO()
+    call_command("enroll_totp", "root", stdout=said)
+    entry = AuditEntry.objects.get(path="enroll_totp")
+    assert (entry.action, entry.kind, entry.label, entry.method) == ("update", "User", "root", "COMMAND")
+    secret = TOTPDevice.objects.get(user=people.users["root"]).key
+    assert secret not in "".join(map(str, entry.facts()))
 
 
 def test_the_command_replaces_nothing_unasked(app: App, people: Cast) -> None:

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from o2ims.models import Change, Item, Source
-from tenancy.models import Token
+from tenancy.models import Tenant, Token
 from tenancy.principals import Principals, Unidentified
 from tenancy.trust import Certificate
 from tests.certificates import Authority
@@ -134,6 +134,9 @@ def test_a_tokens_state_is_a_word(cast: Cast, admin: Client) -> None:
     assert page.count("✕ revoked") == 1
     assert page.count("□ expired") == 1
     assert page.count("● valid") == 3
+    Tenant.objects.filter(pk="globex").update(status="suspended")
+    suspended = read(admin, "tenancy_token")
+    assert (suspended.count("□ user suspended"), suspended.count("● valid")) == (1, 2)
     assert "never" in page  # used, and expires
     made = cast.rows["alice"].created_at.strftime("%Y-%m-%d %H:%M:%S")
     assert f">{made}</time>" in read(admin, "tenancy_token", cast.rows["alice"].pk)

@@ -82,7 +82,7 @@ class TestEveryRequest:
 def test_what_a_suspended_tenants_people_try_is_theirs(matrix: list[Asked], call: Call) -> None:
     call("sam", POOLS)
     (entry,) = told(status=403)
-    assert (entry.actor, entry.tenant) == ("sam@initech", "initech")
+    assert (entry.actor, entry.tenant, entry.authentication) == ("sam@initech", "initech", "token")
 
 
 class TestReads:

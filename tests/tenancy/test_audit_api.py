@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import pwd
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -145,7 +147,8 @@ class TestAnExport:
         (line,) = out.buffer.getvalue().splitlines()
         assert json.loads(line)["reason"] == "This needs Resource:delete."
         told = AuditEntry.objects.get(action="export")
-        assert (told.actor, told.method) == ("the operator", "COMMAND")
+        login = pwd.getpwuid(os.getuid()).pw_name
+        assert (told.actor, told.method) == (f"{login}, at a shell", "COMMAND")
         assert json.loads(told.after or "")["selection"] == {"result": "denied"}
         with pytest.raises(CommandError, match="--from must be"):
             call_command("audit", "export", "--from", "yesterday")

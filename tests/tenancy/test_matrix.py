@@ -15,8 +15,9 @@ from django.test import Client
 from adapters.types import DeploymentManager
 from o2ims.models import Change, Item, Operation
 from tenancy.audit import Deed
-from tenancy.models import Binding, Revocation, Role, Tenant, Token, User
+from tenancy.models import Binding, Role, Tenant, Token, User
 from tenancy.permissions import Action, Resource, Rights
+from tenancy.revocations import Revocation
 from tenancy.roles import BUILT_IN
 from tenancy.trail import AuditEntry
 from tenancy.trust import Certificate, Issuer

@@ -11,9 +11,10 @@ import pytest
 from django.db import OperationalError, ProgrammingError, connection, connections, transaction
 from django.utils import timezone
 
-from tenancy.models import Binding, Revocation, Role, Tenant, Token, User
+from tenancy.models import Binding, Role, Tenant, Token, User
 from tenancy.permissions import Action, Resource, Rights
 from tenancy.principals import Principals, Suspended, Unavailable, Unidentified
+from tenancy.revocations import Revocation
 from tenancy.scope import TenantScope
 from tests.world import Cast, people
 
@@ -146,9 +147,17 @@ def test_where_somebody_follows_no_caller_waits_for_a_database_that_is_away(
 
 
 def test_use_is_written_down(cast: Cast, known: Principals) -> None:
+    later = timezone.now()
     assert Token.objects.get(pk=cast.rows["alice"].pk).last_used_at is None
     known.note_use()
-    assert Token.objects.get(pk=cast.rows["alice"].pk).last_used_at is not None
+    noted = Token.objects.get(pk=cast.rows["alice"].pk).last_used_at
+    assert noted is not None
+    assert noted < later, "when it was used, not when that was written"
+    Token.objects.filter(pk=cast.rows["alice"].pk).update(last_used_at=later + timedelta(hours=1))
+    known.of_token(cast.tokens["alice"])
+    known.note_use()
+    by_another = Token.objects.get(pk=cast.rows["alice"].pk).last_used_at
+    assert by_another == later + timedelta(hours=1), "another process has seen a later one"
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "owner"])

@@ -13,6 +13,7 @@ from django.utils import timezone
 from pytest_django.fixtures import Settings
 
 from adapters.types import Footprint
+from netweave.checks import default_quotas_exist
 from o2ims.models import Item, Operation
 from tenancy import quotas
 from tenancy.quotas import CORES, MEMORY, POOLS, RESOURCES, Quota
@@ -208,3 +209,17 @@ def test_a_hundred_at_once_take_exactly_ten(cast: Cast) -> None:
             Quota.objects.update(held=0)
             assert sum(threads.map(take, range(100))) == 10
             assert usage("acme")[POOLS] == 10
+
+
+@pytest.mark.parametrize("size", [float("nan"), float("inf"), -8.0, 1e30])
+def test_a_size_that_cannot_be_meant_is_nothing_and_stops_nothing(
+    world: World, cast: Cast, size: float
+) -> None:
+    odd = Footprint(resources=1, cpu_cores=size, memory_gb=32)
+    world.source("one").see(*small(1), resource("node-9", takes=odd))
+    assert (usage("acme")[RESOURCES], usage("acme")[CORES], usage("acme")[MEMORY]) == (2, 0, 32)
+
+
+def test_a_default_of_a_name_that_is_none_is_told_before_anything_starts(settings: Settings) -> None:
+    settings.DEFAULT_QUOTAS = {RESOURCES: Decimal(1), "maxCows": Decimal(2)}
+    assert [one.msg for one in default_quotas_exist(None)] == ["DEFAULT_QUOTAS: maxCows is none."]

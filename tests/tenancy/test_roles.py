@@ -8,9 +8,10 @@ from django.core.management import call_command
 from django.db import IntegrityError, ProgrammingError, connections, transaction
 from django.utils import timezone
 
-from tenancy.models import Binding, Revocation, Role, Tenant, User
+from tenancy.models import Binding, Role, Tenant, User
 from tenancy.permissions import Action, Resource, Rights, Scope
 from tenancy.refusals import BuiltInRole, InUse, LastOwner, Taken, Unfit
+from tenancy.revocations import Revocation
 from tenancy.roles import BUILT_IN
 from tests.world import Cast, custom, people
 

@@ -11,6 +11,8 @@ from adapters.types import Footprint
 _VCPU, _MEMORY_MB = "machine.openshift.io/vCPU", "machine.openshift.io/memoryMb"
 _CPU, _MEMORY = (f"capacity.cluster-autoscaler.kubernetes.io/{name}" for name in ("cpu", "memory"))
 _GIB = 1024**3
+#: No machine is as large as this, in either.
+MOST = 10**6
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +24,17 @@ class Flavor:
 
     @classmethod
     def of(cls, annotations: Mapping[str, Any]) -> Self | None:
-        """What they say; None unless they say both, in numbers."""
+        """What they say; None unless they say both, in numbers that can be meant."""
         try:
             if _CPU in annotations and _MEMORY in annotations:
-                return cls(float(quantity(annotations[_CPU])), float(quantity(annotations[_MEMORY]) / _GIB))
-            if _VCPU in annotations and _MEMORY_MB in annotations:
-                return cls(float(annotations[_VCPU]), float(annotations[_MEMORY_MB]) / 1024)
+                size = float(quantity(annotations[_CPU])), float(quantity(annotations[_MEMORY]) / _GIB)
+            elif _VCPU in annotations and _MEMORY_MB in annotations:
+                size = float(annotations[_VCPU]), float(annotations[_MEMORY_MB]) / 1024
+            else:
+                return None
         except (ValueError, TypeError):
             return None
-        return None
+        return cls(*size) if all(0 < amount < MOST for amount in size) else None
 
     def annotations(self) -> Mapping[str, str]:
         """What says so, on a set that we make."""

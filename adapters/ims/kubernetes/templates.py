@@ -27,7 +27,7 @@ from adapters.ims.kubernetes.facts import (
     Machine,
     MachineSet,
 )
-from adapters.ims.kubernetes.flavor import Flavor
+from adapters.ims.kubernetes.flavor import MOST, Flavor
 from adapters.ims.kubernetes.mapping import machine_type
 from adapters.ims.kubernetes.meta import TENANT
 from adapters.ims.kubernetes.names import pointer
@@ -177,9 +177,13 @@ def _read(source: str, config: Mapping[str, Any], name: str) -> Mapping[str, Any
     if not _mapping(source, raw, "spec", f"{where}.spec"):
         raise Misconfigured(source, f"{where}.spec is needed: a Machine's spec")
     sizes = [raw[key] for key in _SIZES if key in raw]
-    if len(sizes) == 1 or not all(isinstance(one, int | float) and one > 0 for one in sizes):
+    if len(sizes) == 1 or not all(_is_size(one) for one in sizes):
         raise Misconfigured(source, f"{where}: {' and '.join(_SIZES)} go together, two numbers above 0")
     return raw
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < MOST
 
 
 def _flavor(raw: Mapping[str, Any]) -> Flavor | None:

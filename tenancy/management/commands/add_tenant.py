@@ -5,8 +5,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tenancy.models import Tenant, one_at_a_time
+from tenancy.models import Tenant
 from tenancy.permissions import Action
+from tenancy.revocations import one_at_a_time
 from tenancy.told import commanded
 
 

@@ -6,9 +6,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from tenancy.models import Binding, Role, Tenant, User, one_at_a_time
+from tenancy.models import Binding, Role, Tenant, User
 from tenancy.permissions import Action
 from tenancy.refusals import Refused
+from tenancy.revocations import one_at_a_time
 from tenancy.roles import BUILT_IN, OF_TENANTS, OWNER, SYSTEM
 from tenancy.told import commanded
 

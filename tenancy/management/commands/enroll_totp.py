@@ -7,6 +7,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tenancy import second_factor
 from tenancy.models import User
+from tenancy.permissions import Action
+from tenancy.revocations import one_at_a_time
+from tenancy.told import commanded, wire
 
 
 class Command(BaseCommand):
@@ -38,7 +41,9 @@ class Command(BaseCommand):
             )
         if second_factor.enrolled(user) and not options["replace"]:
             raise CommandError(f"{username} has a second factor: --replace ends it", returncode=2)
-        address, codes = second_factor.enrol(user)
+        with one_at_a_time():
+            address, codes = second_factor.enrol(user)
+            commanded("enroll_totp", Action.UPDATE, user, before=wire(user))
         self.stdout.write(f"For the app of {username}, to scan or to type:\n{address}\n")
         picture = qrcode.QRCode(border=2)
         picture.add_data(address)

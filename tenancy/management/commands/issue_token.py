@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from tenancy.models import Token, User, one_at_a_time
+from tenancy.models import Token, User
 from tenancy.permissions import Action
+from tenancy.revocations import one_at_a_time
 from tenancy.told import commanded
 
 

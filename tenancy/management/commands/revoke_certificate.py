@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tenancy import certificates
-from tenancy.models import User, one_at_a_time
+from tenancy.models import User
 from tenancy.permissions import Action
+from tenancy.revocations import one_at_a_time
 from tenancy.told import commanded, wire
 from tenancy.trust import Certificate, fingerprint
 
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         with one_at_a_time():
             before = wire(row)
             row.revoke()
-            commanded("revoke_certificate", Action.UPDATE, row, before=before)
+            commanded("revoke_certificate", Action.DELETE, row, before=before)
         self.stdout.write(f"revoked: {row}")
 
     def _noted(self, path: Path) -> str:

@@ -6,9 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from tenancy import certificates
-from tenancy.models import Tenant, one_at_a_time
+from tenancy.models import Tenant
 from tenancy.permissions import Action
 from tenancy.refusals import Unfit
+from tenancy.revocations import one_at_a_time
 from tenancy.told import commanded, wire
 from tenancy.trust import Issuer, fingerprint
 
