@@ -12,7 +12,7 @@ from django.db.models import Model
 from adapters.registry import IMS
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("adapters", "api", "netweave", "o2ims", "tenancy")
+PACKAGES = ("adapters", "api", "netweave", "o2ims", "subscriptions", "tenancy")
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 CODE = [path for path in SOURCES if "migrations" not in path.parts]
 NAMELESS = {"utils", "helpers", "common", "core", "misc", "services", "manager", "handler", "processor"}

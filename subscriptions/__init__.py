@@ -1,0 +1,1 @@
+"""Who wants to hear of changes, and making sure that they do."""
