@@ -9,6 +9,7 @@ from rest_framework.exceptions import PermissionDenied
 
 from api import openapi
 from o2ims import openapi as o2ims
+from subscriptions import openapi as events
 from tenancy import audit_openapi
 from tenancy import openapi as administration
 
@@ -28,7 +29,7 @@ class Swagger(SpectacularSwaggerSplitView):
 def complete(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:  # noqa: ARG001, FBT001
     """Adds the components that operations refer to (a postprocessing hook of drf-spectacular)."""
     components = result.setdefault("components", {})
-    for root in (openapi, o2ims, administration, audit_openapi):
+    for root in (openapi, o2ims, events, administration, audit_openapi):
         for name, content in root.components().items():
             components.setdefault(name, {}).update(content)
     result["paths"] = {

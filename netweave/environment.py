@@ -53,6 +53,14 @@ def duration(name: str, default: str) -> timedelta:
     return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 
+def count(name: str, default: int) -> int:
+    """A whole number from 0."""
+    value = text(name, str(default))
+    if not re.fullmatch(r"\d{1,9}", value):
+        raise ImproperlyConfigured(f"{name}: {value!r} is no whole number")
+    return int(value)
+
+
 def choice(name: str, allowed: tuple[str, ...]) -> str:
     """One of a few words; the first of them by default."""
     value = text(name, allowed[0])

@@ -23,6 +23,9 @@ from o2ims.operations import UNHEARD, KeyReused, NotFollowed, UnderWay
 from o2ims.query import QueryError
 from o2ims.record import Fenced
 from o2ims.writes import Occupied
+from subscriptions.endpoint import NoEndpoint
+from subscriptions.journal import Duplicate, Ended
+from subscriptions.store import Away
 from tenancy.directory import NotListed
 from tenancy.refusals import BuiltInRole, Exceeded, NotHeld, Refused, Unfit, Unsized
 
@@ -186,6 +189,24 @@ def _backend(request: HttpRequest, exc: errors.BackendError) -> HttpResponse:
     )
 
 
+def _duplicate(request: HttpRequest, exc: Duplicate) -> HttpResponse:
+    """409; 400 on the O-RAN roots (O-RAN.WG6.O2IMS-INTERFACE 3.2.6)."""
+    status = 409 if request.path.startswith("/o2ims/") else 400
+    fault = {"pointer": "/callback", "detail": "with this filter, is subscribed already"}
+    text = f"There is a subscription of this callback and filter already: {exc.id}."
+    return problem(request, status, text, errors=[fault])
+
+
+def _has_changed(request: HttpRequest, exc: Exception) -> HttpResponse:
+    return problem(request, 409, "It has just been changed by somebody else: read it again.")
+
+
+def _store_away(request: HttpRequest, exc: Exception) -> HttpResponse:
+    log.error("subscriptions_unavailable", error=str(exc))
+    text = "Subscriptions cannot be changed at the moment; those that are there are served."
+    return problem(request, 503, text, headers={"Retry-After": "5"})
+
+
 def _exceeded(request: HttpRequest, exc: Exceeded) -> HttpResponse:
     amounts = {name: float(getattr(exc, name)) for name in ("limit", "used", "requested")}
     whole = {name: int(amount) if amount.is_integer() else amount for name, amount in amounts.items()}
@@ -234,6 +255,10 @@ _HANDLERS: tuple[tuple[Any, Any], ...] = (
     (UnderWay, _under_way),
     ((NotFollowed, Fenced), _not_followed),
     (NotReady, _not_ready),
+    (Duplicate, _duplicate),
+    (Ended, _has_changed),
+    (NoEndpoint, _not_there),
+    (Away, _store_away),
     (StaleSources, _stale),
     (errors.BackendError, _backend),
     (PermissionDenied, _forbidden),

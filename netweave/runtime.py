@@ -6,6 +6,8 @@ tidy     every minute: tombstones, old changes and operations (worker only)
 settle   every second: writes whose outcome nobody told, and whose turn it is in groups of sources (worker
          only)
 seal     every second: what has come to the audit trail (worker only)
+fan out  at once when woken, and every second: changes become deliveries (worker only)
+send     deliveries that are due (worker only)
 collect  one collector a source (worker only), started anew when the configuration changes
 """
 
@@ -32,6 +34,8 @@ from o2ims.gateway import gateway
 from o2ims.mirror import mirror
 from o2ims.models import Operation, Source
 from o2ims.threads import in_thread
+from subscriptions import retention as events
+from subscriptions.dispatch import Outgoing
 from tenancy import sealing
 from tenancy.audit import waiting
 from tenancy.principals import principals
@@ -57,6 +61,7 @@ class Runtime:
         self.web = False
         self.database = "unknown"
         self._wake = asyncio.Event()
+        self._outgoing: Outgoing | None = None
         self._tasks: dict[Loop, asyncio.Task[None]] = {}
         self._noted = time.monotonic()
         # Apart from the collectors' threads: a backend that hangs must not keep them from anything.
@@ -65,18 +70,20 @@ class Runtime:
     def start(self, *, web: bool, worker: bool) -> None:
         """Starts what a web process, a worker, or both in one need. Needs a running event loop."""
         self.web = principals.attended = web
-        loops: list[Loop] = []
+        loops: list[Loop] = [self._listen]
         if web:
-            loops += [self._follow, self._listen]
+            loops.append(self._follow)
         if worker:
+            self._outgoing = Outgoing(_name())
             loops += [self._collect, self._tidy, self._settle, self._seal]
+            loops += [self._outgoing.fan_out, self._outgoing.send]
         self._wake = asyncio.Event()
         self._tasks = {loop: asyncio.create_task(self._supervise(loop), name=loop.__name__) for loop in loops}
 
     async def stop_collecting(self) -> None:
-        """Lets go of every source, so that another worker can have it at once."""
-        worker = (self._collect, self._tidy, self._settle, self._seal)
-        await _end([self._tasks[loop] for loop in worker if loop in self._tasks])
+        """Lets go of every source and every lane, so that another worker can have them at once."""
+        web = (self._follow, self._listen)
+        await _end([task for loop, task in self._tasks.items() if loop not in web])
 
     async def stop(self) -> None:
         """Ends everything."""
@@ -130,6 +137,8 @@ class Runtime:
             while True:
                 await layer.receive(channel)
                 self._wake.set()
+                if self._outgoing is not None:
+                    self._outgoing.wake()
         except (RedisError, OSError) as error:
             log.warning("wake_ups_lost", error=type(error).__name__)
 
@@ -142,7 +151,7 @@ class Runtime:
                 log.warning("sources_unsaved", error=type(error).__name__)
                 await asyncio.sleep(FOLLOW_SECONDS)
                 continue
-            owner = f"{socket.gethostname()[:50]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+            owner = _name()
             collectors = [
                 asyncio.create_task(
                     self._supervise(Collector(backend, owner).run), name=f"collect {backend.name}"
@@ -182,7 +191,8 @@ class Runtime:
     async def _tidy(self) -> None:
         while True:
             try:
-                await in_thread(retention.tidy)
+                await in_thread(events.tidy)
+                await in_thread(retention.tidy, needed=events.needed())
                 self._say("up")
             except (DatabaseError, PoolTimeout) as error:
                 self._say("down", error=type(error).__name__)
@@ -199,6 +209,11 @@ def settled(operation: Operation) -> None:
         log.exception("operation_unsettled", operation=str(operation.pk))
     finally:
         connections.close_all()
+
+
+def _name() -> str:
+    """Of an owner: who it is, for people, and once only."""
+    return f"{socket.gethostname()[:50]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
 async def _end(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -98,6 +98,25 @@ AUDIT_READS = env.choice("AUDIT_READS", ("each", "summary", "off"))
 AUDIT_RETENTION = env.duration("AUDIT_RETENTION", "400d")  # what `manage.py audit prune` keeps
 AUDIT_KEYS = env.keys("AUDIT_KEYS")  # seals are signed with the first; without any, with one of SECRET_KEY's
 
+# --- subscriptions
+# ------------------------------------------------------------------------------------------------------------
+SUBSCRIPTION_KEYS = env.keys("SUBSCRIPTION_KEYS")  # of secrets at rest; without any, one of SECRET_KEY's
+# How many of Redis's replicas have to have a subscription before its 201.
+REDIS_REPLICAS = env.count("REDIS_REPLICAS", 0)
+ALLOW_LOOPBACK_CALLBACKS = env.flag("ALLOW_LOOPBACK_CALLBACKS")  # and plain HTTP: the demo and tests only
+# Private networks in which subscribers live, and those of ours where none does.
+CALLBACK_NETWORKS = env.networks("CALLBACK_NETWORKS")
+CALLBACK_FORBIDDEN_NETWORKS = env.networks("CALLBACK_FORBIDDEN_NETWORKS")
+CALLBACK_MUST_MATCH_SAN = env.flag("CALLBACK_MUST_MATCH_SAN")
+CALLBACK_CHECK = env.choice("CALLBACK_CHECK", ("warn", "strict", "off"))  # a GET of it, at registration
+CALLBACK_CA = env.text("CALLBACK_CA", "")
+CALLBACK_CERTIFICATE = env.text("CALLBACK_CERTIFICATE", "")
+CALLBACK_KEY = env.text("CALLBACK_KEY", "")
+DELIVERY_RETENTION = env.duration("DELIVERY_RETENTION", "7d")
+DELIVERY_BACKLOG = env.count("DELIVERY_BACKLOG", 1_000_000)  # waiting deliveries of one subscription
+DELIVERY_RATE = env.count("DELIVERY_RATE", 50)  # a second and subscription
+DELIVERY_HASTE = env.count("DELIVERY_HASTE", 1)  # by how much the schedule is run faster: tests and benches
+
 # --- Django
 # ------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -119,6 +138,7 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_static",
     "tenancy",
     "o2ims",
+    "subscriptions",
     "netweave",
 ]
 MIDDLEWARE = [  # all synchronous: one contiguous block, one hop to a thread a request

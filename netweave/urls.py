@@ -19,6 +19,8 @@ from o2ims.views.resource_pools import ResourcePools
 from o2ims.views.resource_types import ResourceTypes
 from o2ims.views.resources import Resources
 from o2ims.views.versions import ApiVersions
+from subscriptions.views.deliveries import Deliveries
+from subscriptions.views.subscriptions import Subscriptions
 from tenancy.views.audit import Audit
 from tenancy.views.bindings import Bindings
 from tenancy.views.certificates import Certificates
@@ -62,6 +64,13 @@ gateway_v1: list[URLPattern] = [
     path("resourcePools/<str:id>", ResourcePools.as_view(ITEM | UPDATE | DELETE, flavour=GATEWAY_V1)),
     path("resources", Resources.as_view(LIST | CREATE, flavour=GATEWAY_V1)),
     path("resources/<str:id>", Resources.as_view(ITEM | DELETE, flavour=GATEWAY_V1)),
+    path("subscriptions", Subscriptions.as_view(LIST | CREATE, flavour=GATEWAY_V1)),
+    path("subscriptions/<str:id>", Subscriptions.as_view(ITEM | UPDATE | DELETE, flavour=GATEWAY_V1)),
+    path("subscriptions/<str:id>/deliveries", Deliveries.as_view(LIST)),
+    path("subscriptions/<str:id>/test", Subscriptions.as_view({"post": "test"})),
+    path("subscriptions/<str:id>/rotate-secret", Subscriptions.as_view({"post": "rotate_secret"})),
+    path("subscriptions/<str:id>/resume", Subscriptions.as_view({"post": "resume"})),
+    path("subscriptions/<str:id>/replay", Subscriptions.as_view({"post": "replay"})),
 ]
 inventory: list[URLPattern | URLResolver] = [
     path("api_versions", ApiVersions.as_view(ITEM, flavour=INVENTORY_V1)),
@@ -71,6 +80,8 @@ inventory: list[URLPattern | URLResolver] = [
     path("v1/", include(nouns(INVENTORY_V1))),
     path("v1/resourcePools", ResourcePools.as_view(LIST, flavour=INVENTORY_V1)),
     path("v1/resourcePools/<str:id>", ResourcePools.as_view(ITEM, flavour=INVENTORY_V1)),
+    path("v1/subscriptions", Subscriptions.as_view(LIST | CREATE, flavour=INVENTORY_V1)),
+    path("v1/subscriptions/<str:id>", Subscriptions.as_view(ITEM | DELETE, flavour=INVENTORY_V1)),
 ]
 admin_v1: list[URLPattern] = [
     path("me", Me.as_view(ITEM)),

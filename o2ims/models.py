@@ -178,6 +178,9 @@ class Change(models.Model):
         max_length=64, default=uuid.uuid4, help_text="Of the request, or of the watch, that caused it."
     )
     traceparent = models.CharField(max_length=55, blank=True)
+    announced = models.BooleanField(
+        default=True, db_default=True, help_text="Whether subscribers hear of it: its source was being read."
+    )
 
     resource = Resource.RESOURCE
 

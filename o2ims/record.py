@@ -358,6 +358,7 @@ class Record:
             after=after,
             request_id=cause.request_id,
             traceparent=cause.traceparent,
+            announced=source.active,
         )
 
     def _item(self, sighting: Sighting, sequence: int) -> Item:

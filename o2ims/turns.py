@@ -4,7 +4,7 @@
     first      the one that is read now, while it is healthy; then the one that was last heard of
 
 Where none is healthy, the one that is read now goes on: old data rather than none. A worker decides, for all
-processes: the choice is a column of Source.
+processes: the choice is a column of Source. With it the difference is announced (`o2ims/switch.py`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -17,6 +17,7 @@ from django.db.models import F
 from django.db.models.functions import Extract, Now
 
 from adapters.aggregation import Strategy
+from o2ims import switch
 from o2ims.models import Source
 
 log = structlog.get_logger()
@@ -71,7 +72,10 @@ def _grouped() -> Iterable[Source]:
 def _switch(members: list[int], chosen: Candidate) -> int:
     with transaction.atomic():
         locked = Source.objects.select_for_update(no_key=True).filter(pk__in=members).order_by("pk")
-        before = {row.pk: row.active for row in locked}
+        rows = {row.pk: row for row in locked}
+        before = {pk: row.active for pk, row in rows.items()}
+        if read := next((row for row in rows.values() if row.active and row.pk != chosen.id), None):
+            switch.announce(read, rows[chosen.id])
         Source.objects.filter(pk__in=members).exclude(pk=chosen.id).update(active=False)
         Source.objects.filter(pk=chosen.id).update(active=True)
     log.warning("source_switched", source=chosen.name, healthy=chosen.healthy)

@@ -34,6 +34,11 @@ _ACTIONS = {
     "update": Action.UPDATE,
     "partial_update": Action.UPDATE,
     "destroy": Action.DELETE,
+    # of subscriptions
+    "test": Action.UPDATE,
+    "rotate_secret": Action.UPDATE,
+    "resume": Action.UPDATE,
+    "replay": Action.UPDATE,
 }
 _CHANGES = frozenset({Action.CREATE, Action.UPDATE, Action.DELETE})
 

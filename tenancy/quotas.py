@@ -95,6 +95,16 @@ def take(tenant: str, amounts: Amounts) -> None:
             _take(tenant, name, Decimal(str(amount)))
 
 
+def use(tenant: str, name: str) -> None:
+    """Uses one of `name` at once, in the transaction that makes it. Raises `Exceeded`."""
+    _take(tenant, name, Decimal(1), column="used")
+
+
+def give_back(tenant: str, name: str) -> None:
+    """One of `name` is used no longer."""
+    _shift("used", [(tenant, name, Decimal(-1))])
+
+
 def release(tenant: str, amounts: Amounts) -> None:
     """What was held is not any more: it is used now, or was not needed."""
     held = {name: -Decimal(str(amount)) for name, amount in zip(NAMES, amounts, strict=False) if amount}
@@ -132,7 +142,7 @@ class Usage:
                 self._sums[key] = self._sums.get(key, Decimal(0)) + sign * Decimal(str(amount))
 
 
-def _take(tenant: str, name: str, amount: Decimal) -> None:
+def _take(tenant: str, name: str, amount: Decimal, *, column: str = "held") -> None:
     usual = default(name)
     mine = Quota.objects.filter(tenant_id=tenant, name=name)
     if not mine.exists():
@@ -141,7 +151,7 @@ def _take(tenant: str, name: str, amount: Decimal) -> None:
     if usual is None or usual >= amount:
         fits = {} if usual is None else {"used__lte": usual - amount - F("held")}
         room |= models.Q(limit__isnull=True, **fits)
-    if mine.filter(room).update(held=F("held") + amount):
+    if mine.filter(room).update(**{column: F(column) + amount}):
         return
     found = mine.get()
     raise Exceeded(name, limit=found.in_force or Decimal(0), used=found.taken, requested=amount)

@@ -34,9 +34,13 @@ NOUNS = {
     "bindings": Resource.BINDING,
     "tokens": Resource.TOKEN,
     "audit": Resource.AUDIT,
+    "subscriptions": Resource.SUBSCRIPTION,
+    "deliveries": Resource.DELIVERY,
     "issuers": Resource.CERTIFICATE,
     "certificates": Resource.CERTIFICATE,
 }
+#: What is done with a subscription, by POST to the last word of a path.
+DEEDS = {"test", "rotate-secret", "resume", "replay"}
 ONE = {"oCloudInfrastructure", "api_versions", "v1"}  # not lists
 
 
@@ -44,6 +48,8 @@ def expected(where: str, method: str) -> str:
     """The permission that a method of a documented path needs."""
     words = [word for word in where.split("/") if word]
     noun = next(word for word in reversed(words) if not word.startswith("{"))
+    if noun in DEEDS:
+        return f"{Resource.SUBSCRIPTION}:{Action.UPDATE}"
     if noun == "me":
         return "anyone"
     reads = Action.READ if words[-1].startswith("{") or noun in ONE else Action.LIST

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from adapters.aggregation import Group, Strategy
-from o2ims.models import Source
+from o2ims.models import Change, Source
+from o2ims.record import Record
+from o2ims.sighting import Origin
 from o2ims.turns import Candidate, choose, take_turns
-from tests.world import World, backend, resource, small
+from tests.world import Recorded, World, backend, resource, small
 
 Call = Callable[..., Any]
 
@@ -91,3 +93,56 @@ def test_out_of_its_group_a_source_is_read_again(pair: World, call: Call) -> Non
     Source.take(backend("two"), 1, None)
     pair.follow()
     assert len(names(call("alice", "/o2ims/v1/resources"))) == 5
+
+
+def heard(*sources: str) -> list[tuple[str, str, str]]:
+    """What subscribers hear of: the type, kind and name of every announced change, in the log's order."""
+    rows = Change.objects.filter(source__key__in=sources, announced=True).order_by("source", "sequence")
+    return [(row.type, row.kind, (row.after or row.before or {})["name"]) for row in rows]
+
+
+@pytest.fixture
+def twins(world: World) -> World:
+    """The same backend by two ways, in a fallback group: one id, whoever tells it. The second way knows
+    node-1 by another description, has no node-2 and has a node-3."""
+    group = Group(o_cloud="ocloud-test", strategy=Strategy.FALLBACK, sources=("one", "two"))
+    first, second = small(2), [*small(1)[:2], resource("node-1", description="other"), resource("node-3")]
+    for order, (name, things) in enumerate({"one": first, "two": second}.items()):
+        Source.take(backend(name), order, group)
+        source = Source.objects.get(key=name)
+        origin = Origin("both", "", "mock", ordered=True, mapping_version=1)
+        made = world.sources[name] = Recorded(source, Record(source.pk, None, origin), origin)
+        made.see(*things)
+        made.is_now(Source.State.UP)
+    return world
+
+
+def test_of_a_group_only_the_one_that_is_read_is_announced(twins: World) -> None:
+    assert [name for _, _, name in heard("one", "two")] == ["type-1", "pool-1", "node-1", "node-2"]
+
+
+def test_a_switch_announces_the_difference_once(twins: World) -> None:
+    twins.sources["one"].is_now(Source.State.DOWN)
+    take_turns()
+    assert heard("two") == [
+        ("DELETE", "Resource", "node-2"),
+        ("MODIFY", "Resource", "node-1"),
+        ("CREATE", "Resource", "node-3"),
+    ]
+    changed = Change.objects.get(source__key="two", announced=True, type="MODIFY")
+    assert [state["description"] for state in (changed.before, changed.after) if state] == ["", "other"]
+    take_turns()
+    assert len(heard("two")) == 3
+
+
+def test_back_again_it_is_told_the_other_way_round(twins: World) -> None:
+    twins.sources["one"].is_now(Source.State.DOWN)
+    take_turns()
+    twins.sources["one"].is_now(Source.State.UP)
+    take_turns()
+    assert heard("one")[4:] == [
+        ("DELETE", "Resource", "node-3"),
+        ("MODIFY", "Resource", "node-1"),
+        ("CREATE", "Resource", "node-2"),
+    ]
+    assert Source.objects.get(key="one").last_sequence == Change.objects.filter(source__key="one").count()

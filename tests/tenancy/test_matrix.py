@@ -14,6 +14,8 @@ from django.test import Client
 
 from adapters.types import DeploymentManager
 from o2ims.models import Change, Item, Operation
+from o2ims.representations.inventory_v1 import INVENTORY_V1
+from subscriptions.models import Delivery, Endpoint, Journal, Lane
 from tenancy.audit import Deed
 from tenancy.models import Binding, Role, Tenant, Token, User
 from tenancy.permissions import Action, Resource, Rights
@@ -22,6 +24,7 @@ from tenancy.roles import BUILT_IN
 from tenancy.trail import AuditEntry
 from tenancy.trust import Certificate, Issuer
 from tests.certificates import Authority
+from tests.subscriptions.world import delivered, subscribed
 from tests.world import Cast, World, custom, small
 
 Call = Callable[..., Any]
@@ -63,6 +66,7 @@ def matrix(world: World, cast: Cast, call: Call, tmp_path: Path) -> list[Asked]:
         "tokenId": str(cast.rows["bob"].pk),
         "auditId": str(an_entry_of("acme")),
         **trusted(tmp_path, bob),
+        **subscriptions_of("acme"),
     }
     document = json.loads(Client().get("/openapi.json").content)
     return list(operations(document, ids))
@@ -77,6 +81,24 @@ def trusted(folder: Path, user: User) -> dict[str, str]:
     return {"issuerId": str(issuer.pk), "certificateId": str(Certificate.objects.get(user=user).pk)}
 
 
+def subscriptions_of(tenant: str) -> dict[str, str]:
+    """One on each root, the first with a delivery; the key of the other begins with its root's."""
+    first = subscribed(tenant)
+    delivered(first, Change.objects.filter(tenant=tenant)[0])
+    return {
+        "subscriptionId": first.id,
+        "o2ims-infrastructureInventory.subscriptionId": subscribed(
+            tenant, flavour=INVENTORY_V1.name, filter=None
+        ).id,
+    }
+
+
+def filled(template: str, ids: dict[str, str]) -> str:
+    """A path of something that is there."""
+    root = template.split("/")[1]
+    return re.sub(r"{(\w+)}", lambda match: ids.get(f"{root}.{match[1]}") or ids[match[1]], template)
+
+
 def an_entry_of(tenant: str) -> int:
     deed = Deed(tenant=tenant, actor=f"somebody@{tenant}")
     deed.tell(deed.entry("read", "Tenant", tenant))
@@ -89,7 +111,7 @@ def operations(document: dict[str, Any], ids: dict[str, str]) -> Iterator[Asked]
             content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
             yield Asked(
                 template=template,
-                path=re.sub(r"{(\w+)}", lambda match: ids[match[1]], template),
+                path=filled(template, ids),
                 method=method.upper(),
                 permission=operation["x-permission"],
                 declared=frozenset(operation["responses"]),
@@ -111,6 +133,10 @@ def everything() -> list[Any]:
         Item,
         Change,
         Operation,
+        Journal,
+        Endpoint,
+        Lane,
+        Delivery,
     )
     return [list(model._default_manager.order_by("pk").values_list()) for model in tables]
 

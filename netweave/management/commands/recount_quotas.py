@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand
 from django.db import connection, transaction
 
 from o2ims.models import Item, Operation
-from tenancy.quotas import NAMES, Quota
+from subscriptions.models import Endpoint
+from tenancy.quotas import NAMES, SUBSCRIPTIONS, Quota
 
 Sums = dict[tuple[str, str], Decimal]
 
@@ -24,6 +25,8 @@ class Command(BaseCommand):
             with connection.cursor() as cursor:
                 cursor.execute("LOCK TABLE tenancy_quota IN SHARE ROW EXCLUSIVE MODE")
             used = _sums(Item.objects.filter(deleted_at__isnull=True).values_list("tenant", "takes"))
+            for tenant in Endpoint.objects.exclude(tenant="").values_list("tenant", flat=True):
+                used[tenant, SUBSCRIPTIONS] += 1
             held = _sums(Operation.objects.exclude(held=[]).values_list("tenant", "held"))
             wrong = self._repaired(used, held)
         self.stdout.write(f"{wrong or 'nothing'} was wrong.")
@@ -33,7 +36,7 @@ class Command(BaseCommand):
         there = {(quota.tenant_id, quota.name): quota for quota in Quota.objects.all()}
         for key in sorted({*there, *used, *held}):
             quota = there.get(key) or Quota(tenant_id=key[0], name=key[1])
-            if key[1] not in NAMES or (quota.used, quota.held) == (used[key], held[key]):
+            if (quota.used, quota.held) == (used[key], held[key]):
                 continue
             wrong += 1
             self.stdout.write(

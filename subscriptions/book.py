@@ -1,0 +1,245 @@
+"""A caller's subscriptions: those of its tenant (or, with the scope `all`, everybody's) on one root, and
+what it may do with them.
+
+A foreign subscription is an unknown one.
+"""
+
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TooLong
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+import structlog
+from asgiref.sync import async_to_sync
+from cryptography import x509
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest
+from django.utils import timezone
+
+from adapters.types import Kind
+from api.bodies import Absent, Fault, Malformed
+from o2ims.inventory import Inventory, NotThere
+from o2ims.representations.representation import Representation
+from subscriptions import delivery, journal, keyring, signing, store
+from subscriptions.callback import Forbidden, check_resolved
+from subscriptions.drafts import Draft
+from subscriptions.models import Endpoint
+from subscriptions.schedule import Outcome
+from subscriptions.subscription import Subscription, stamp
+from tenancy.credentials import Credentials
+from tenancy.permissions import Action, Resource
+from tenancy.principals import Principal
+from tenancy.scope import TenantScope
+
+log = structlog.get_logger()
+
+LOOK_UP_SECONDS = 3.0
+_KIND_OF = {
+    "resourcePoolId": Kind.RESOURCE_POOL,
+    "resourceTypeId": Kind.RESOURCE_TYPE,
+    "resourceId": Kind.RESOURCE,
+}
+_lookups = ThreadPoolExecutor(4, thread_name_prefix="callback")
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A subscription with its secret, shown this once; `checked` is how the callback answered ('' where it
+    was not asked)."""
+
+    subscription: Subscription
+    secret: str
+    checked: str
+
+
+class Book:
+    """What `caller` has within `scope`, of the root of `flavour`. Made per request."""
+
+    def __init__(self, caller: Principal, scope: TenantScope, flavour: Representation) -> None:
+        self._caller, self._scope, self._flavour = caller, scope, flavour
+
+    def list(self, after: str, most: int, keep: Callable[[Subscription], bool]) -> list[Subscription]:
+        """Up to `most` of them that `keep` keeps, in the order of ids, those behind `after`."""
+        found: list[Subscription] = []
+        ids = [id_ for id_ in self._ids() if id_ > after]
+        for start in range(0, len(ids), 500):
+            found += [one for one in self._read(ids[start : start + 500]) if self._is_mine(one) and keep(one)]
+            if len(found) >= most:
+                break
+        return found[:most]
+
+    def get(self, id_: str) -> Subscription:
+        """One of them. Raises `NotThere`."""
+        try:
+            wanted = str(uuid.UUID(id_)) if len(id_) == 36 else ""
+        except ValueError:
+            wanted = ""
+        found = self._read([wanted]) if wanted else []
+        if not found or not self._is_mine(found[0]):
+            raise NotThere
+        return found[0]
+
+    def add(self, draft: Draft, root: str, told: Callable[[Subscription], None]) -> Made:
+        """A new one of the caller's tenant. Raises what is wrong with the draft, `journal.Duplicate`,
+        `quotas.Exceeded`, `store.Away`."""
+        self._must_be_there(draft)
+        checked = self._checked(draft.callback)
+        now, secret = stamp(timezone.now()), signing.new_secret()
+        subscription = Subscription(
+            id=str(uuid.uuid4()),
+            tenant=self._caller.tenant,
+            flavour=self._flavour.name,
+            root=root,
+            callback=draft.callback,
+            filter=draft.filter,
+            consumer_id=draft.consumer_id,
+            sees=sees(self._caller),
+            born={},
+            secrets=(keyring.seal(secret),),
+            created_at=now,
+            updated_at=now,
+            created_by=self._caller.name,
+        )
+        return Made(journal.add(subscription, lambda: told(subscription)), secret, checked)
+
+    def change(self, was: Subscription, draft: Draft, told: Callable[[Subscription], None]) -> Subscription:
+        """It becomes what the draft says; with another callback it is tried at once. Raises as `add` does."""
+        if draft.filter != was.filter:
+            self._must_be_there(draft)
+        if draft.callback != was.callback:
+            self._checked(draft.callback)
+        new = replace(
+            was,
+            callback=draft.callback,
+            filter=draft.filter,
+            consumer_id=draft.consumer_id,
+            updated_at=stamp(timezone.now()),
+        )
+        journal.change(new, was, lambda: told(new))
+        return new
+
+    def end(self, subscription: Subscription, told: Callable[[], None]) -> None:
+        """It ends. Raises `NotThere` where it has just ended."""
+        try:
+            journal.end(subscription, told)
+        except journal.Ended as error:
+            raise NotThere from error
+
+    def rotate(self, was: Subscription, told: Callable[[], None]) -> tuple[Subscription, str]:
+        """A new secret; for a day the old one signs too."""
+        new, secret = was.rotated(timezone.now())
+        journal.change(new, was, told)
+        return new, secret
+
+    def _ids(self) -> Sequence[str]:
+        try:
+            return store.ids(self._scope.tenant, everybody=self._scope.all)
+        except store.Away:
+            rows = store.latest(store.newest())
+            return sorted(
+                str(row.subscription) for row in rows if self._scope.all or row.tenant == self._scope.tenant
+            )
+
+    @staticmethod
+    def _read(ids: Iterable[str]) -> Sequence[Subscription]:
+        try:
+            return store.read(list(ids))
+        except store.Away:
+            return [one for id_ in ids if (one := journal.current(id_)) is not None]
+
+    def _is_mine(self, subscription: Subscription) -> bool:
+        """The second wall, and the root's own."""
+        mine = self._scope.all or (self._scope.own and subscription.tenant == self._scope.tenant)
+        return mine and subscription.flavour.partition(" ")[0] == self._flavour.name.partition(" ")[0]
+
+    def _must_be_there(self, draft: Draft) -> None:
+        """What a filter names is there for the caller: a slip of the pen would never be told anything."""
+        for pointer, key, id_ in draft.ids:
+            kind = _KIND_OF[key]
+            scope = self._caller.scope(Resource(kind), Action.READ)
+            if scope is None or not _is_there(Inventory(scope), kind, id_):
+                raise Absent(Fault(pointer, f"there is no such {kind}"))
+
+    def _checked(self, callback: str) -> str:
+        """Where it leads may be gone to, and somebody is there: `strict` refuses where nobody is, `warn` only
+        says so. Raises `Malformed`."""
+        connection.close()  # nobody holds one while waiting for the network
+        try:
+            _lookups.submit(check_resolved, callback, delivery.policy()).result(LOOK_UP_SECONDS)
+        except Forbidden as error:
+            raise Malformed(Fault("/callback", error.reason)) from error
+        except (OSError, TooLong):
+            return self._unanswered(Outcome.DNS)
+        if settings.CALLBACK_CHECK == "off":
+            return ""
+        answer = async_to_sync(delivery.validate)(callback)
+        if answer.outcome is Outcome.FORBIDDEN:
+            raise Malformed(Fault("/callback", "leads where callbacks may not go"))
+        return answer.outcome if answer.outcome is Outcome.DELIVERED else self._unanswered(answer.outcome)
+
+    @staticmethod
+    def _unanswered(outcome: Outcome) -> str:
+        if settings.CALLBACK_CHECK == "strict":
+            text = f"did not answer a GET with 2xx within 5 s: {outcome}"
+            raise Malformed(Fault("/callback", text))
+        return outcome if settings.CALLBACK_CHECK == "warn" else ""
+
+
+def _is_there(inventory: Inventory, kind: Kind, id_: str) -> bool:
+    try:
+        inventory.get(kind, id_)
+    except NotThere:
+        return False
+    return True
+
+
+def states(ids: Iterable[str]) -> dict[str, str]:
+    """How the other ends of these subscriptions do."""
+    rows = Endpoint.objects.filter(pk__in=list(ids)).values_list("pk", "state")
+    return {str(pk): state for pk, state in rows}
+
+
+def sees(caller: Principal) -> dict[str, str]:
+    """Whose objects of which kinds the caller may read: what its subscriptions tell of."""
+    found = {}
+    for kind in Kind:
+        scope = caller.scope(Resource(kind), Action.READ)
+        if scope is not None:
+            parts = [name for name, there in (("own", scope.own), ("shared", scope.shared)) if there]
+            found[str(kind)] = "all" if scope.all else "+".join(parts)
+    return found
+
+
+def host(subscription: Subscription) -> str:
+    """The callback's, for people."""
+    return urlsplit(subscription.callback).hostname or ""
+
+
+def states_of(scope: TenantScope) -> dict[str, str]:
+    """How all the other ends in a scope do."""
+    rows = Endpoint.objects.all() if scope.all else Endpoint.objects.filter(tenant=scope.tenant)
+    return {str(pk): state for pk, state in rows.values_list("pk", "state")}
+
+
+def must_be_the_callers(request: HttpRequest, callback: str) -> None:
+    """With `CALLBACK_MUST_MATCH_SAN`: the callback's host is a DNS name in the caller's certificate. Raises
+    `Malformed`."""
+    if not settings.CALLBACK_MUST_MATCH_SAN:
+        return
+    name = (urlsplit(callback).hostname or "").rstrip(".").lower()
+    if name not in _names(Credentials.of(request).certificate):
+        raise Malformed(Fault("/callback", "is no host that the caller's certificate names"))
+
+
+def _names(certificate: bytes | None) -> set[str]:
+    if certificate is None:
+        return set()
+    load = x509.load_pem_x509_certificate if b"-----BEGIN" in certificate else x509.load_der_x509_certificate
+    try:
+        found = load(certificate).extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (ValueError, x509.ExtensionNotFound):
+        return set()
+    return {name.lower() for name in found.value.get_values_for_type(x509.DNSName)}

@@ -1,0 +1,135 @@
+"""One send: a notification is POSTed to its callback, signed, and what comes back is told as an Outcome.
+Dumb: it tries once, knows no queue and writes nothing.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import aiohttp
+from django.conf import settings
+
+from subscriptions.callback import Policy, connector, is_forbidden
+from subscriptions.schedule import Outcome, outcome_of, retry_after
+
+CONNECT_SECONDS = 3.0
+ALL_SECONDS = 15.0
+VALIDATE_SECONDS = 5.0
+MOST_READ = 16 * 1024
+MOST_KEPT = 4 * 1024
+USER_AGENT: Final = "netweave"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of one POST: `status` is None where there was none, `text` what a refusal said (its first
+    `MOST_KEPT` bytes, printable), `wait` what `Retry-After` asks for, in seconds."""
+
+    outcome: Outcome
+    status: int | None
+    seconds: float
+    text: str = ""
+    wait: float | None = None
+
+
+def policy() -> Policy:
+    """Where callbacks may go, by the settings."""
+    loopback = settings.ALLOW_LOOPBACK_CALLBACKS
+    return Policy(
+        loopback=loopback,
+        plain_http=loopback,
+        allowed=tuple(settings.CALLBACK_NETWORKS),
+        own=tuple(settings.CALLBACK_FORBIDDEN_NETWORKS),
+    )
+
+
+def session(allowed: Policy) -> aiohttp.ClientSession:
+    """A session that dials nothing else: its TLS is verified, it keeps no cookies and obeys no proxy of the
+    environment. Needs a running event loop."""
+    return aiohttp.ClientSession(
+        connector=connector(
+            allowed, ssl=_tls(), limit=0, ttl_dns_cache=10, keepalive_timeout=30, enable_cleanup_closed=True
+        ),
+        timeout=aiohttp.ClientTimeout(total=ALL_SECONDS, sock_connect=CONNECT_SECONDS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": USER_AGENT},
+        auto_decompress=False,
+        trust_env=False,
+        max_line_size=MOST_READ,
+        max_field_size=MOST_READ,
+    )
+
+
+def _tls() -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.CALLBACK_CA or None)
+    if settings.CALLBACK_CA:
+        context.load_default_certs()
+    if settings.CALLBACK_CERTIFICATE:
+        context.load_cert_chain(settings.CALLBACK_CERTIFICATE, settings.CALLBACK_KEY or None)
+    return context
+
+
+async def post(to: aiohttp.ClientSession, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    """POSTs `body` once. Raises nothing but cancellation: what goes wrong is the answer."""
+    started = time.monotonic()
+    try:
+        async with (
+            asyncio.timeout(ALL_SECONDS),
+            to.post(url, data=body, headers=headers, allow_redirects=False) as response,
+        ):
+            text = await _read(response)
+            wait = retry_after(response.headers.get("Retry-After", ""), time.time())
+            outcome = outcome_of(response.status)
+            return Answer(outcome, response.status, time.monotonic() - started, text, wait)
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        return Answer(outcome_of_error(error), None, time.monotonic() - started)
+
+
+async def validate(url: str) -> Answer:
+    """GETs the callback once, as is done when somebody subscribes."""
+    started = time.monotonic()
+    try:
+        async with (
+            asyncio.timeout(VALIDATE_SECONDS),
+            session(policy()) as to,
+            to.get(url, allow_redirects=False) as response,
+        ):
+            return Answer(outcome_of(response.status), response.status, time.monotonic() - started)
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        return Answer(outcome_of_error(error), None, time.monotonic() - started)
+
+
+def outcome_of_error(error: BaseException) -> Outcome:
+    """The class of what went wrong: never an address or a banner."""
+    if is_forbidden(error):
+        return Outcome.FORBIDDEN
+    if isinstance(error, TimeoutError):
+        return Outcome.TIMEOUT
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return Outcome.DNS
+    if isinstance(error, aiohttp.ClientSSLError | ssl.SSLError | aiohttp.ServerFingerprintMismatch):
+        return Outcome.TLS
+    if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError | ValueError):
+        return (
+            Outcome.TOO_LARGE
+            if getattr(error, "status", 0) == 400 and "bytes" in str(error)
+            else Outcome.BROKEN
+        )
+    return Outcome.CONNECT
+
+
+async def _read(response: aiohttp.ClientResponse) -> str:
+    """The start of an answer; of a good one nothing is kept. What is longer ends the connection."""
+    found = b""
+    async for chunk in response.content.iter_chunked(4096):
+        found += chunk
+        if len(found) > MOST_READ:
+            response.close()
+            break
+    if 200 <= response.status < 300:
+        return ""
+    text = found[:MOST_KEPT].decode(errors="replace")
+    return "".join(char if char.isprintable() or char == "\n" else "�" for char in text)

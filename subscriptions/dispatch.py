@@ -1,0 +1,211 @@
+"""What a worker does for subscriptions: it fans out, and keeps up to `SLOTS` sends under way.
+
+A slot is free again once what came of its send is committed: a process that dies leaves no more than `SLOTS`
+deliveries of which nobody knows whether they arrived.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+
+import aiohttp
+import structlog
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.utils import timezone
+from psycopg_pool import PoolTimeout
+
+from o2ims.threads import in_thread
+from subscriptions import delivery, fanout, keyring, metrics, signing, store
+from subscriptions.completion import Claim, Completion, Ended
+from subscriptions.happened import happened
+from subscriptions.notification import Happened, Writer, test_body, test_id, webhook_id
+from subscriptions.outbox import Allowance, Outbox, Room
+from subscriptions.registry import Registry
+from subscriptions.schedule import Outcome, Schedule
+from subscriptions.subscription import Subscription
+
+log = structlog.get_logger()
+
+SLOTS = 50
+PER_ENDPOINT = 4  # of its lanes: all
+PER_TENANT = SLOTS // 4
+RENEW_SECONDS = 2.0
+QUICK_SECONDS = 1.0
+STALE_SECONDS = 1.0  # a claim that is older is looked at again before anything is sent
+POLL_SECONDS = 1.0
+END_SECONDS = 5.0  # what is under way has so long to end
+
+
+class Dispatcher:
+    """The sends of one worker. Needs a running event loop; `wake` may be called from any task."""
+
+    def __init__(self, owner: str, registry: Registry) -> None:
+        schedule = Schedule(scale=float(settings.DELIVERY_HASTE))
+        self._outbox = Outbox(owner, Completion(schedule))
+        self._registry = registry
+        self._allowed = Allowance(PER_ENDPOINT)
+        self._writer = Writer()
+        self._under_way: dict[Claim, asyncio.Task[None]] = {}
+        self._ended: list[Ended] = []
+        self._news = asyncio.Event()
+        self._renewed = time.monotonic()
+
+    def wake(self) -> None:
+        """There may be something to send."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Sends until cancelled; then what is under way is given up, and told by who finds it."""
+        async with delivery.session(delivery.policy()) as to:
+            try:
+                while True:
+                    soonest = await self._round(to)
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(soonest):
+                            await self._news.wait()
+                    self._news.clear()
+            finally:
+                await self._end()
+
+    async def _round(self, to: aiohttp.ClientSession) -> float:
+        ended, self._ended = self._ended, []
+        try:
+            claims, soonest = await in_thread(self._outbox.round, ended, self._room(ended))
+            asked = time.monotonic()
+            if claims:
+                await self._start(to, claims, asked)
+            for one in ended:
+                self._under_way.pop(one.claim, None)
+            await self._renew()
+        except (DatabaseError, PoolTimeout) as error:
+            self._ended = ended + self._ended  # it is told as soon as somebody listens
+            log.warning("deliveries_paused", error=type(error).__name__)
+            return POLL_SECONDS
+        return 0.0 if self._ended else soonest
+
+    def _room(self, ended: Sequence[Ended]) -> Room:
+        over = {one.claim for one in ended}
+        going = [claim for claim in self._under_way if claim not in over]
+        return Room(
+            free=SLOTS - len(going),
+            endpoints=Counter(claim.subscription for claim in going),
+            allowed=self._allowed,
+            tenants=Counter(claim.tenant for claim in going),
+            per_tenant=PER_TENANT,
+        )
+
+    async def _start(self, to: aiohttp.ClientSession, claims: Sequence[Claim], asked: float) -> None:
+        what = await in_thread(self._told, claims)
+        if time.monotonic() - asked > STALE_SECONDS:  # we slept: who knows what has been ended meanwhile
+            await in_thread(self._outbox.release, claims)
+            return
+        for claim in claims:
+            task = asyncio.create_task(self._send(to, claim, what.get(claim.change)))
+            self._under_way[claim] = task
+
+    def _told(self, claims: Sequence[Claim]) -> dict[int | None, Happened]:
+        """The changes that are to be told, and the subscriptions as they are now."""
+        if self._registry.version != store.newest():
+            self._registry.follow()
+        return happened({claim.change for claim in claims if claim.change is not None})
+
+    async def _send(self, to: aiohttp.ClientSession, claim: Claim, what: Happened | None) -> None:
+        subscription = self._registry.subscriptions.get(claim.subscription)
+        answer = delivery.Answer(Outcome.GONE, None, 0.0)  # it has ended meanwhile
+        if subscription is not None:
+            try:
+                body, headers = self._written(subscription, claim, what)
+            except keyring.Unreadable as error:
+                log.warning("secret_unreadable", subscription=claim.subscription, error=str(error))
+                answer = delivery.Answer(Outcome.BROKEN, None, 0.0)
+            else:
+                answer = await delivery.post(to, subscription.callback, body, headers)
+        quick = answer.outcome in {Outcome.DELIVERED, Outcome.REFUSED} and answer.seconds < QUICK_SECONDS
+        self._allowed.learn(claim.subscription, quick=quick)
+        if answer.outcome is Outcome.DELIVERED and what is not None and claim.number == 1:
+            metrics.LATENCY.observe(max(0.0, time.time() - what.at))
+        self._ended.append(
+            Ended(
+                claim=claim,
+                outcome=answer.outcome,
+                status=answer.status,
+                milliseconds=round(answer.seconds * 1000),
+                answer=answer.text,
+                retry_after=answer.wait,
+            )
+        )
+        self._news.set()
+
+    def _written(self, to: Subscription, claim: Claim, what: Happened | None) -> tuple[bytes, dict[str, str]]:
+        """The body and the headers of one attempt."""
+        thin, traced = False, {}
+        if what is None:
+            message_id = test_id(to.id, claim.sequence)
+            body = test_body(to, message_id)
+        else:
+            message_id = webhook_id(what.source, what.sequence, to.id)
+            body, thin = self._writer.write(to, what, message_id)
+            traced = {"X-Request-Id": what.request_id, "traceparent": what.traceparent}
+        now = timezone.now()
+        headers = {
+            **signing.headers(to.signing_secrets(now), message_id, int(now.timestamp()), body),
+            "Content-Type": "application/json",
+            "o2-sequence": str(claim.sequence),
+            **{name: value for name, value in traced.items() if value},
+            **({"o2-thin": "true"} if thin else {}),
+        }
+        return body, headers
+
+    async def _renew(self) -> None:
+        if self._under_way and time.monotonic() - self._renewed > RENEW_SECONDS:
+            self._renewed = time.monotonic()
+            await in_thread(self._outbox.renew, list(self._under_way))
+
+    async def _end(self) -> None:
+        """Whatever has come back is told; the rest is somebody else's after its claim ends."""
+        tasks = list(self._under_way.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=END_SECONDS)
+            for task in late:
+                task.cancel()
+        left = [claim for claim in self._under_way if claim not in {one.claim for one in self._ended}]
+        room = Room(free=0, endpoints=Counter(), allowed=self._allowed, tenants=Counter(), per_tenant=0)
+        with suppress(DatabaseError, PoolTimeout):
+            if self._ended:
+                await in_thread(self._outbox.round, self._ended, room)
+            if left:
+                await in_thread(self._outbox.let_go, left)
+
+
+class Outgoing:
+    """Both loops of one worker."""
+
+    def __init__(self, owner: str) -> None:
+        self.registry = Registry()
+        self._woken = asyncio.Event()
+        self._dispatcher = Dispatcher(owner, self.registry)
+
+    def wake(self) -> None:
+        """The change log has grown, or something is to be sent."""
+        self._woken.set()
+        self._dispatcher.wake()
+
+    async def send(self) -> None:
+        """Sends until cancelled."""
+        await self._dispatcher.run()
+
+    async def fan_out(self) -> None:
+        """Follows the change log until cancelled: at once when woken, and every second anyway."""
+        while True:
+            self._woken.clear()
+            try:
+                while await in_thread(fanout.fan_out, self.registry):
+                    self._dispatcher.wake()
+            except (DatabaseError, PoolTimeout) as error:
+                log.warning("fan_out_paused", error=type(error).__name__)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._woken.wait()

@@ -1,0 +1,1 @@
+"""The subscriptions on the two O2-IMS roots."""

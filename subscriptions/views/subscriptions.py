@@ -1,0 +1,181 @@
+"""Subscriptions: who is told of which changes, where."""
+
+from typing import Any, ClassVar
+
+import orjson
+from django.http import HttpResponse
+from rest_framework.request import Request
+from rest_framework.viewsets import ViewSet
+
+from api import conditional, pages
+from o2ims.query import Selector
+from o2ims.representations.gateway_v1 import GATEWAY_V1
+from o2ims.representations.representation import Representation, on_the_wire
+from o2ims.views.asked import asked, selector
+from o2ims.views.versions import negotiated
+from subscriptions import book, delivery, endpoint, openapi
+from subscriptions.book import Book
+from subscriptions.drafts import draft, replayed
+from subscriptions.models import Delivery
+from subscriptions.representation import SHAPES, body, told
+from subscriptions.subscription import Subscription
+from tenancy.audit import Deed
+from tenancy.guard import principal_of, scope_of
+from tenancy.permissions import Action, Resource
+
+Wire = dict[str, Any]
+
+
+class Subscriptions(ViewSet):
+    """Subscriptions, on one root of the API."""
+
+    http_method_names = ["get", "head", "post", "put", "delete"]
+    flavour: Representation = GATEWAY_V1
+    resource: ClassVar[Resource] = Resource.SUBSCRIPTION
+
+    def list(self, request: Request) -> HttpResponse:
+        """The page that was asked for of the caller's."""
+        version = negotiated(request, self.flavour)
+        scope = scope_of(request, self)
+        wanted = asked(request._request, scope, SHAPES[self.flavour.name], self.flavour.page)
+        most = wanted.page.number * wanted.page.limit + 1
+
+        def keep(one: Subscription) -> bool:
+            return wanted.where is None or wanted.where.matches(body(one, states.get(one.id, "healthy")))
+
+        states = book.states_of(scope) if wanted.where is not None else {}
+        found = self._book(request).list(wanted.page.after, most, keep)
+        shown = found[(wanted.page.number - 1) * wanted.page.limit :][: wanted.page.limit]
+        more = len(found) == most
+        if more:
+            version["Link"] = pages.next_link(request._request, wanted.page, shown[-1].id, wanted.binding)
+        states = book.states(one.id for one in shown)
+        objects = [self._encoded(one, states.get(one.id, "healthy"), wanted.selector) for one in shown]
+        return conditional.answer(request._request, self.flavour.join(objects), version)
+
+    def retrieve(self, request: Request, id: str) -> HttpResponse:  # noqa: A002 - the path's name for it
+        """One of them."""
+        version = negotiated(request, self.flavour)
+        chosen = selector(dict(request._request.GET.lists()), SHAPES[self.flavour.name])
+        found = self._book(request).get(id)
+        content = self._encoded(found, book.states([found.id]).get(found.id, "healthy"), chosen)
+        return conditional.answer(request._request, content, version)
+
+    def create(self, request: Request) -> HttpResponse:
+        """A new one; its secret is shown this once."""
+        version = negotiated(request, self.flavour)
+        wanted = draft(request.data, self.flavour, delivery.policy())
+        root = pages.root(request._request) + request.path.removesuffix("/subscriptions")
+        book.must_be_the_callers(request._request, wanted.callback)
+        made = self._book(request).add(
+            wanted, root, lambda one: self._tell(request, 201, one, after=told(one))
+        )
+        wire = {**self._wire(made.subscription, "healthy"), "secret": made.secret}
+        headers = {"Location": f"{root}/subscriptions/{made.subscription.id}", "Cache-Control": "no-store"}
+        if made.checked:
+            headers["X-Callback-Check"] = made.checked
+        return _answer(201, orjson.dumps(wire), version | headers)
+
+    def update(self, request: Request, id: str) -> HttpResponse:  # noqa: A002
+        """It becomes what the body says."""
+        was = self._met(request, id)
+        wire = self._wire(was, book.states([was.id]).get(was.id, "healthy"))
+        wanted = draft(request.data, self.flavour, delivery.policy(), wire)
+        book.must_be_the_callers(request._request, wanted.callback)
+        new = self._book(request).change(
+            was, wanted, lambda one: self._tell(request, 200, one, before=told(was), after=told(one))
+        )
+        return self._shown(new)
+
+    def destroy(self, request: Request, id: str) -> HttpResponse:  # noqa: A002
+        """It ends: nothing is sent any more."""
+        found = self._met(request, id)
+        status = 204 if self.flavour.envelope else 200  # 200 by O-RAN.WG6.O2IMS-INTERFACE 3.2
+        self._book(request).end(found, lambda: self._tell(request, status, found, before=told(found)))
+        return conditional.without_content(status, negotiated(request, self.flavour))
+
+    def test(self, request: Request, id: str) -> HttpResponse:  # noqa: A002
+        """A notification of nothing is sent."""
+        found = self._met(request, id)
+        sequence = endpoint.send_test(found.id, lambda n: self._tell(request, 202, found, after={"test": n}))
+        return _answer(202, orjson.dumps({"sequence": sequence}), {})
+
+    def rotate_secret(self, request: Request, id: str) -> HttpResponse:  # noqa: A002
+        """A new secret, shown this once; the old one signs too for 24 hours."""
+        was = self._met(request, id)
+        after = {"secret": "rotated"}
+        new, secret = self._book(request).rotate(was, lambda: self._tell(request, 200, was, after=after))
+        content = {"subscriptionId": new.id, "secret": secret, "overlapEnds": new.overlap_ends}
+        return _answer(200, orjson.dumps(content), {"Cache-Control": "no-store"})
+
+    def resume(self, request: Request, id: str) -> HttpResponse:  # noqa: A002
+        """What waits is tried at once."""
+        found = self._met(request, id)
+        endpoint.resume(found.id, lambda: self._tell(request, 200, found, after={"state": "healthy"}))
+        return self._shown(found)
+
+    def replay(self, request: Request, id: str) -> HttpResponse:  # noqa: A002
+        """Deliveries that have ended are sent once more."""
+        found = self._met(request, id)
+        wanted = replayed(request.data)
+        rows = Delivery.objects.filter(subscription=found.id, **wanted)
+        count = endpoint.replay(
+            found.id, rows, lambda n: self._tell(request, 202, found, after={"replayed": n})
+        )
+        return _answer(202, orjson.dumps({"deliveries": count}), {})
+
+    def describe(self, path: str, method: str) -> dict[str, Any]:
+        """The OpenAPI operation of `method` on `path`."""
+        return openapi.describe(self.flavour, path, method)
+
+    def _met(self, request: Request, id_: str) -> Subscription:
+        """The one that is meant, in the state that `If-Match` names."""
+        found = self._book(request).get(id_)
+        state = book.states([found.id]).get(found.id, "healthy")
+        conditional.must_match(request._request, orjson.dumps(self._wire(found, state)))
+        return found
+
+    def _book(self, request: Request) -> Book:
+        return Book(principal_of(request), scope_of(request, self), self.flavour)
+
+    def _wire(self, subscription: Subscription, state: str) -> Wire:
+        return on_the_wire(SHAPES[self.flavour.name], body(subscription, state))
+
+    def _encoded(self, subscription: Subscription, state: str, chosen: Selector | None) -> bytes:
+        wire = self._wire(subscription, state)
+        return orjson.dumps(chosen.apply(wire) if chosen else wire)
+
+    def _shown(self, subscription: Subscription) -> HttpResponse:
+        state = book.states([subscription.id]).get(subscription.id, "healthy")
+        content = orjson.dumps(self._wire(subscription, state))
+        return _answer(200, content, {"ETag": conditional.etag(content)})
+
+    @staticmethod
+    def _tell(
+        request: Request,
+        status: int,
+        one: Subscription,
+        *,
+        before: Wire | None = None,
+        after: Wire | None = None,
+    ) -> None:
+        action = {201: Action.CREATE, 204: Action.DELETE}.get(status, Action.UPDATE)
+        if request.method == "DELETE":
+            action = Action.DELETE
+        deed = Deed.of(request._request)
+        deed.tell(
+            deed.entry(
+                action,
+                Resource.SUBSCRIPTION,
+                one.id,
+                status=status,
+                label=book.host(one),
+                tenant=one.tenant or "",
+                before=before,
+                after=after,
+            )
+        )
+
+
+def _answer(status: int, content: bytes, headers: dict[str, str]) -> HttpResponse:
+    return HttpResponse(content, status=status, content_type="application/json", headers=headers)
