@@ -245,7 +245,7 @@ class _Change:
 
     def _differs(self, shown: frozenset[str] | None) -> bool:
         before, after = self.happened.before, self.happened.after
-        if self.happened.type != MODIFY or before is None or after is None:
+        if before is None or after is None:
             return True
         keys = before.keys() | after.keys() if shown is None else shown
         return any(before.get(key) != after.get(key) for key in keys)
