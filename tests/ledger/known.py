@@ -38,7 +38,6 @@ class Subscriber:
     selects: Mapping[str, frozenset[str]] = field(default_factory=dict)
     secrets: list[str] = field(default_factory=list)
     silences: list[tuple[float, float]] = field(default_factory=list)
-    told: bool = False
 
     @property
     def silent_in_the_end(self) -> bool:
@@ -123,12 +122,7 @@ def _subscribed(found: Known, _: int, record: Mapping[str, Any]) -> None:
         for name, values in (record.get("selects") or {}).items()
     }
     one = found.subscribers.setdefault(intern(record["subscription"]), Subscriber())
-    one.tenant, one.flavour, one.selects, one.told = (
-        record["tenant"],
-        record.get("flavour", ""),
-        selects,
-        True,
-    )
+    one.tenant, one.flavour, one.selects = record["tenant"], record.get("flavour", ""), selects
     one.secrets.append(record["secret"])
 
 

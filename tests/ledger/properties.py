@@ -99,7 +99,7 @@ def p5_nothing_foreign(known: Known, say: Say) -> Check:
             say(f"{receipt}: nothing like it was to be expected there")
             continue
         subscriber = known.subscribers.get(receipt.subscription)
-        if subscriber is None or not subscriber.told:
+        if subscriber is None:
             say(f"{receipt}: there is no such subscription")
         elif subscriber.tenant is not None and change.tenant not in {"", subscriber.tenant}:
             say(f"{receipt}: a change of {change.tenant}'s came to {subscriber.tenant}")

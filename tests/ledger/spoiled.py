@@ -93,6 +93,16 @@ def created_after_restart(records: Ledger) -> None:
     change["type"], change["before"] = "CREATE", None
 
 
+def told_of_it_again(records: Ledger) -> None:
+    created_after_restart(records)
+    for name in SECRETS:
+        retold(records, f"{name}-7", notificationEventType=0)
+
+
+def told_to_nobody_known(records: Ledger) -> None:
+    records.remove(next(of(records, "subscribed", subscription="root")))
+
+
 def told_of_a_delete(records: Ledger) -> None:
     retold(records, "root-3", notificationEventType=2)
 
@@ -151,6 +161,8 @@ WRONG: list[tuple[Callable[[Ledger], None], str, str]] = [
     (not_expected, "P5", "nothing like it was to be expected"),
     (deleted_alive, "P6", "1 times DELETE in the log, 0 in the backend"),
     (created_after_restart, "P6", "a CREATE of r1, which lives"),
+    (told_of_it_again, "P6", "(root-7 to root): a CREATE of r1, which lives"),
+    (told_to_nobody_known, "P5", "no such subscription"),
     (told_of_a_delete, "P6", "says DELETE where line"),
     (flapped, "P6", "1 times DELETE in the log, 0 in the backend"),
     (late, "P7", "after everything had to be silent"),
@@ -223,3 +235,5 @@ AGREED: list[Callable[[Ledger], None]] = [
     thin,
     resumed,
 ]
+#: Where a change was told as another, or a subscription is missing, more than one thing is wrong.
+SEVERAL = {deleted_alive, created_after_restart, told_of_it_again, told_to_nobody_known}
