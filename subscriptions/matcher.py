@@ -11,6 +11,7 @@ many subscriptions there are. Pure: no database, no clock.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, TypeAlias
 
 from adapters.types import Kind
@@ -101,13 +102,31 @@ def is_visible(sight: Sight, happened: Happened, seen: Seen) -> bool:
 
 
 class Matcher:
-    """All subscriptions of one moment, indexed."""
+    """All subscriptions of one moment, indexed; it can be kept up instead of being made again."""
 
-    def __init__(self, interests: Iterable[Interest]) -> None:
+    def __init__(self, interests: Iterable[Interest] = ()) -> None:
         self._index: dict[_Place, _Bucket] = {}
-        for asked in map(_Asked.of, interests):
-            for kind, sight in asked.interest.scopes.items():
-                self._add(asked, kind, sight)
+        self._asked: dict[str, _Asked] = {}
+        for interest in interests:
+            self.put(interest)
+
+    def put(self, interest: Interest) -> None:
+        """Adds a subscription, in place of the one with its id if there is one."""
+        asked = _Asked.of(interest)
+        self.drop(interest.id)
+        self._asked[interest.id] = asked
+        for place in asked.places:
+            self._index.setdefault(place, _Bucket()).add(asked)
+
+    def drop(self, subscription: str) -> None:
+        """Takes out the subscription with that id, if there is one."""
+        asked = self._asked.pop(subscription, None)
+        if asked is None:
+            return
+        for place in asked.places:
+            self._index[place].remove(asked)
+            if self._index[place].is_empty:
+                del self._index[place]
 
     def matches(self, happened: Happened, seen: Seen) -> list[str]:
         """The ids, sorted, of the subscriptions to be told of a change."""
@@ -119,21 +138,6 @@ class Matcher:
     def candidates(self, happened: Happened, seen: Seen) -> list[str]:
         """The ids of the subscriptions that `matches` looks at, in no order: what a change costs."""
         return [asked.interest.id for asked in self._candidates(_Change(happened), seen)]
-
-    def _add(self, asked: "_Asked", kind: str, sight: Sight) -> None:
-        if not asked.criteria.keys() <= CRITERIA[Kind(kind)].keys():
-            return
-        whose = (
-            [_EVERYBODY]
-            if sight.tenant is None
-            else [
-                *([(sight.tenant,)] if sight.own else []),
-                *([_SHARED] if sight.shared else []),
-            ]
-        )
-        for group in whose:
-            for event in asked.events or (CREATE, MODIFY, DELETE):
-                self._index.setdefault((kind, event, group), _Bucket()).add(asked)
 
     def _candidates(self, change: "_Change", seen: Seen) -> Iterable["_Asked"]:
         happened = change.happened
@@ -147,9 +151,18 @@ class Matcher:
 
 _Group: TypeAlias = tuple[str, ...]
 _Place: TypeAlias = tuple[str, str, _Group]
+_Key: TypeAlias = tuple[str, str]
 
 _EVERYBODY: _Group = ("", "everybody")
 _SHARED: _Group = ("", "shared")
+_ANYTHING: _Key = ("", "")
+
+
+def _groups_of(sight: Sight) -> list[_Group]:
+    """The groups of objects that a sight takes in."""
+    if sight.tenant is None:
+        return [_EVERYBODY]
+    return [*([(sight.tenant,)] if sight.own else []), *([_SHARED] if sight.shared else [])]
 
 
 def _groups(happened: Happened, seen: Seen) -> Iterator[_Group]:
@@ -165,7 +178,7 @@ def _groups(happened: Happened, seen: Seen) -> Iterator[_Group]:
             yield (seer,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Asked:
     """An interest with what it asks for in the index's spelling: ids in lower case, events in capitals."""
 
@@ -187,42 +200,61 @@ class _Asked:
         events = frozenset(value.upper() for value in interest.selects.get(EVENTS, ()))
         return cls(interest, criteria, events)
 
+    @property
+    def places(self) -> Iterator[_Place]:
+        """Where in the index it belongs: for each kind it is about, each event, each group of objects."""
+        for kind, sight in self.interest.scopes.items():
+            if not self.criteria.keys() <= CRITERIA[Kind(kind)].keys():
+                continue
+            for group in _groups_of(sight):
+                for event in self.events or (CREATE, MODIFY, DELETE):
+                    yield kind, event, group
+
+    @property
+    def keys(self) -> list[list[_Key]]:
+        """By each criterion alone, where in a bucket it may be found."""
+        return [[(name, value) for value in values] for name, values in self.criteria.items()] or [
+            [_ANYTHING]
+        ]
+
 
 class _Bucket:
-    """Those who see the same: by the one criterion that fewest others are found by, and the rest."""
+    """Those who see the same: by the one criterion that fewest others are found by, or by none."""
 
-    __slots__ = ("_by_id", "_rest")
+    __slots__ = ("_by_key",)
 
     def __init__(self) -> None:
-        self._by_id: dict[tuple[str, str], list[_Asked]] = {}
-        self._rest: list[_Asked] = []
+        self._by_key: dict[_Key, list[_Asked]] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._by_key
 
     def add(self, asked: _Asked) -> None:
-        if not asked.criteria:
-            self._rest.append(asked)
-            return
-        for place in min(map(self._places, asked.criteria.items()), key=self._crowd):
-            self._by_id.setdefault(place, []).append(asked)
+        for key in min(asked.keys, key=self._crowd):
+            self._by_key.setdefault(key, []).append(asked)
+
+    def remove(self, asked: _Asked) -> None:
+        for key in chain.from_iterable(asked.keys):  # which criterion was chosen is not kept
+            found = self._by_key.get(key)
+            if found is None or asked not in found:
+                continue
+            found.remove(asked)
+            if not found:
+                del self._by_key[key]
 
     def candidates(self, change: "_Change") -> Iterator[_Asked]:
-        yield from self._rest
-        if self._by_id:
-            for place in change.places:
-                yield from self._by_id.get(place, ())
+        for key in change.keys:
+            yield from self._by_key.get(key, ())
 
-    @staticmethod
-    def _places(criterion: tuple[str, frozenset[str]]) -> Sequence[tuple[str, str]]:
-        name, values = criterion
-        return [(name, value) for value in values]
-
-    def _crowd(self, places: Sequence[tuple[str, str]]) -> int:
-        return sum(1 + len(self._by_id.get(place, ())) for place in places)
+    def _crowd(self, keys: Sequence[_Key]) -> int:
+        return sum(1 + len(self._by_key.get(key, ())) for key in keys)
 
 
 class _Change:
     """A change, and what was found out about it: each question is asked once, whoever asks."""
 
-    __slots__ = ("_excluded", "_news", "criteria", "happened", "places")
+    __slots__ = ("_excluded", "_news", "criteria", "happened", "keys")
 
     def __init__(self, happened: Happened) -> None:
         self.happened = happened
@@ -231,7 +263,7 @@ class _Change:
             {name: str(state.get(key) or "").lower() for name, key in keys.items()}
             for state in happened.states
         ]
-        self.places = {(name, value) for state in self.criteria for name, value in state.items()}
+        self.keys = {_ANYTHING, *(pair for state in self.criteria for pair in state.items())}
         self._news: dict[frozenset[str] | None, bool] = {}
         self._excluded: dict[Exclusion, bool] = {}
 

@@ -128,6 +128,10 @@ def test_keys_are_joined_by_and_values_by_or(selects: dict[str, list[str]], kind
 def test_a_criterion_that_there_is_not_is_no_interest() -> None:
     with pytest.raises(KeyError, match="colour"):
         Matcher([interest(selects={"colour": ["red"]})])
+    kept = Matcher([interest()])
+    with pytest.raises(KeyError, match="colour"):
+        kept.put(interest(selects={"colour": ["red"]}))
+    assert kept.matches(created(), CLOSED) == ["s"]
 
 
 def test_a_modification_is_told_to_who_asked_for_the_state_before_or_the_one_after() -> None:

@@ -1,6 +1,7 @@
 """The index of the matcher: it says what a scan of everything says, looks at few, and at nothing foreign."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -97,7 +98,7 @@ def changes(draw: st.DrawFn) -> Happened:
     return Happened(draw(st.sampled_from(KINDS)), "a", draw(TENANTS | st.just("")), event, before, after)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.lists(INTERESTS, max_size=12),
     st.lists(changes(), min_size=1, max_size=6),
@@ -114,6 +115,30 @@ def test_the_index_says_what_a_scan_of_everything_says(
     for change in happened:
         assert matcher.matches(change, seen) == scan(interests, change, seen)
         assert set(matcher.matches(change, seen)) <= set(matcher.candidates(change, seen))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from("pqr"), st.none() | INTERESTS), max_size=12),
+    changes(),
+    st.builds(Seen, source_shared=st.booleans(), seers=st.frozensets(TENANTS)),
+)
+def test_what_was_put_and_dropped_is_as_if_it_was_made_anew(
+    steps: list[tuple[str, Interest | None]], happened: Happened, seen: Seen
+) -> None:
+    kept = Matcher()
+    left: dict[str, Interest] = {}
+    for name, one in steps:
+        if one is None:
+            kept.drop(name)
+            left.pop(name, None)
+        else:
+            left[name] = replace(one, id=name)
+            kept.put(left[name])
+    assert kept.matches(happened, seen) == scan(list(left.values()), happened, seen)
+    for name in left:
+        kept.drop(name)
+    assert kept._index == {}  # nothing is left behind
 
 
 def everywhere(tenant: str | None, *, shared: bool = True) -> dict[str, Sight]:
