@@ -75,7 +75,7 @@ def _matches(
     source: Source, changes: Sequence[Change], registry: Registry
 ) -> tuple[dict[str, list[Change]], int]:
     """Who hears of which changes, and up to which sequence: a batch ends early where it would be too many."""
-    matcher, rows, upto = registry.matcher(), 0, changes[0].sequence
+    matcher, rows, upto = registry.matcher, 0, changes[0].sequence
     seen = Seen(source_shared=source.shared, seers=_seers(source, changes))
     shares: dict[str, list[Change]] = {}
     for change in changes:

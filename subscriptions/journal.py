@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Q
 
 from o2ims.models import Source
 from subscriptions import store
@@ -66,7 +67,8 @@ def begin(subscription: Subscription) -> Subscription:
     born = {str(pk): at for pk, at in Source.objects.values_list("pk", "last_sequence")}
     subscription = replace(subscription, born=born)
     tenant = subscription.tenant or ""
-    there = Endpoint.objects.filter(key=subscription.key).values_list("pk", flat=True).first()
+    same = Endpoint.objects.filter(Q(key=subscription.key) | Q(pk=subscription.id))
+    there = same.values_list("pk", flat=True).first()
     if there is not None:
         raise Duplicate(str(there))
     if subscription.tenant:

@@ -22,8 +22,7 @@ class Registry:
     def __init__(self) -> None:
         self.version = 0
         self.subscriptions: dict[str, Subscription] = {}
-        self._interests: dict[str, Interest] = {}
-        self._matcher: Matcher | None = None
+        self.matcher = Matcher([])
         self._lock = threading.Lock()
 
     def follow(self) -> int:
@@ -36,22 +35,13 @@ class Registry:
             version, changed = journal.everything(self.version)
             for id_, subscription in changed:
                 if subscription is None:
-                    self.subscriptions.pop(id_, None)
-                    self._interests.pop(id_, None)
+                    if self.subscriptions.pop(id_, None) is not None:
+                        self.matcher.drop(id_)
                 else:
                     self.subscriptions[id_] = subscription
-                    self._interests[id_] = interest(subscription)
-            if changed:
-                self._matcher = None
+                    self.matcher.put(interest(subscription))
             self.version = version
         return version
-
-    def matcher(self) -> Matcher:
-        """The matcher of all of them."""
-        with self._lock:
-            if self._matcher is None:
-                self._matcher = Matcher(self._interests.values())
-            return self._matcher
 
 
 def interest(subscription: Subscription) -> Interest:

@@ -46,7 +46,9 @@ local function drop(id)
 end
 local there = redis.call('GET', KEYS[1]) or ''
 if ARGV[1] == '' then
-  for _, id in ipairs(redis.call('SMEMBERS', 'subscriptions:active')) do drop(id) end
+  for _, pattern in ipairs({'subscription:*', 'subscriptions:*'}) do
+    for _, key in ipairs(redis.call('KEYS', pattern)) do redis.call('DEL', key) end
+  end
 elseif there ~= ARGV[1] then
   return 0
 end

@@ -1,0 +1,82 @@
+"""`manage.py subscriptions`: compares Redis with the journal, repairs it, and moves subscriptions between
+gateways."""
+
+import sys
+from typing import Any
+
+import orjson
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from subscriptions import comparison, journal, store
+from subscriptions.representation import told
+from subscriptions.subscription import Subscription
+from tenancy.audit import Deed
+from tenancy.permissions import Action, Resource
+from tenancy.refusals import Exceeded
+
+
+class Command(BaseCommand):
+    """verify: does Redis hold what the journal says; repair: makes it so; export, import: JSON Lines, the
+    secrets sealed under `SUBSCRIPTION_KEYS`."""
+
+    help = "Verifies, repairs, exports or imports the subscriptions."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """The command line."""
+        parts = parser.add_subparsers(dest="what", required=True)
+        parts.add_parser("verify", help="exit code 1 where Redis is not what the journal says")
+        parts.add_parser("repair", help="makes Redis what the journal says")
+        parts.add_parser("export", help="all of them, to standard output")
+        parts.add_parser("import", help="those of standard input that are not there; they hear from now on")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """One of the four. Raises `CommandError`."""
+        try:
+            getattr(self, f"_{options['what']}")()
+        except store.Away as error:
+            raise CommandError(f"Redis cannot be used: {error}") from error
+
+    def _verify(self) -> None:
+        found = comparison.differences()
+        for line in found:
+            self.stderr.write(line)
+        if found:
+            raise CommandError(f"{len(found)} differences; `subscriptions repair` makes them good.")
+        self.stdout.write(f"Redis holds what the journal says, at version {store.newest()}.")
+
+    def _repair(self) -> None:
+        self.stdout.write(f"Redis is at version {store.rebuild()}.")
+
+    def _export(self) -> None:
+        for row in store.latest(store.newest()):
+            self.stdout.write(orjson.dumps(row.data).decode())
+
+    def _import(self) -> None:
+        made = 0
+        for number, line in enumerate(sys.stdin, 1):
+            try:
+                subscription = Subscription.of(orjson.loads(line))
+            except (ValueError, TypeError, KeyError) as error:
+                raise CommandError(f"line {number} is no subscription") from error
+            made += self._imported(subscription)
+        store.catch_up()
+        self.stdout.write(f"{made} subscriptions are new.")
+
+    def _imported(self, subscription: Subscription) -> bool:
+        deed = Deed.of_command("subscriptions import")
+        try:
+            with journal.changing():
+                journal.begin(subscription)
+                deed.tell(
+                    deed.entry(
+                        Action.CREATE,
+                        Resource.SUBSCRIPTION,
+                        subscription.id,
+                        tenant=subscription.tenant or "",
+                        after=told(subscription),
+                    )
+                )
+        except (journal.Duplicate, Exceeded) as error:
+            self.stderr.write(f"{subscription.id}: {error}")
+            return False
+        return True

@@ -1,0 +1,118 @@
+"""The commands an operator has: is Redis right, move subscriptions, what was given up, send it again."""
+
+import json
+from collections.abc import Callable
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django_redis import get_redis_connection
+
+from o2ims.models import Change
+from subscriptions import journal, store
+from subscriptions.models import Delivery, Endpoint
+from tenancy.trail import AuditEntry
+from tests.subscriptions.world import delivered, subscribed
+from tests.world import Cast, World
+
+Call = Callable[..., Any]
+pytestmark = [
+    pytest.mark.django_db(transaction=True, databases=["default", "owner"]),
+    pytest.mark.usefixtures("stored"),
+]
+
+
+def run(*words: str) -> str:
+    out = StringIO()
+    call_command(*words, stdout=out, stderr=StringIO())
+    return out.getvalue()
+
+
+def test_redis_is_verified_and_repaired(sample: World) -> None:
+    kept, changed = subscribed("acme"), subscribed("globex", filter={"resourcePoolId": "x"})
+    store.catch_up()
+    assert "holds what the journal says" in run("subscriptions", "verify")
+    redis = get_redis_connection("default")
+    redis.delete(f"subscription:{kept.id}")
+    redis.srem("subscriptions:resourcePool:x", changed.id)
+    redis.sadd("subscriptions:tenant:nobody", "1")
+    redis.hset(f"subscription:{changed.id}", "data", "{}")
+    error = StringIO()
+    with pytest.raises(CommandError, match="4 differences"):
+        call_command("subscriptions", "verify", stderr=error)
+    assert set(error.getvalue().splitlines()) == {
+        f"subscription:{kept.id} is missing",
+        f"subscription:{changed.id} is another than in the journal",
+        "subscriptions:resourcePool:x names others than the journal",
+        "subscriptions:tenant:nobody is nobody's",
+    }
+    run("subscriptions", "repair")
+    assert "holds what the journal says" in run("subscriptions", "verify")
+
+
+@pytest.mark.parametrize("harm", ["flushed", "behind", "ahead"])
+def test_redis_becomes_whole_by_itself(sample: World, harm: str) -> None:
+    first = subscribed("acme")
+    store.catch_up()
+    redis, before = get_redis_connection("default"), store.version()
+    second = subscribed("globex")
+    if harm == "flushed":
+        redis.flushall()
+    if harm == "ahead":
+        redis.set(store.VERSION, 10**9)
+    assert store.version() != store.newest()
+    store.catch_up()
+    assert {one.id for one in store.read([first.id, second.id])} == {first.id, second.id}
+    assert "holds what the journal says" in run("subscriptions", "verify")
+    with journal.changing():
+        journal._remove(first)
+    store.catch_up()
+    assert [one.id for one in store.read([first.id, second.id])] == [second.id]
+    assert before != store.version()
+
+
+def test_subscriptions_move_to_another_gateway(sample: World, cast: Cast, monkeypatch: Any) -> None:
+    made = [subscribed("acme"), subscribed(None, callback="https://smo.example.com/all")]
+    lines = run("subscriptions", "export")
+    assert {json.loads(line)["id"] for line in lines.splitlines()} == {one.id for one in made}
+    for one in made:
+        journal.end(one, lambda: None)
+    monkeypatch.setattr("sys.stdin", StringIO(lines))
+    assert "2 subscriptions are new" in run("subscriptions", "import")
+    back = store.read([one.id for one in made])
+    assert [(one.id, one.secrets) for one in back] == [(one.id, one.secrets) for one in made]
+    monkeypatch.setattr("sys.stdin", StringIO(lines))
+    assert "0 subscriptions are new" in run("subscriptions", "import")
+    told = AuditEntry.objects.filter(kind="Subscription", action="create")
+    assert {entry.object_id for entry in told} == {one.id for one in made}
+    monkeypatch.setattr("sys.stdin", StringIO("{}\n"))
+    with pytest.raises(CommandError, match="line 1"):
+        run("subscriptions", "import")
+
+
+def test_dead_letters_are_listed_and_sent_again(sample: World) -> None:
+    to = subscribed("acme")
+    changes = Change.objects.filter(tenant="acme").order_by("pk")[:3]
+    for change, state in zip(changes, ("dead", "delivered", "dead"), strict=True):
+        delivered(to, change, state=state, outcome="refused", status=422, ended_at=change.at)
+    lines = run("dead_letters", "--subscription", to.id).splitlines()
+    assert [line.split()[2:5] for line in lines] == [["3", "refused", "422"], ["1", "refused", "422"]]
+    assert json.loads(run("dead_letters", "--json", "--limit", "1"))["sequence"] == 3
+    assert f"{to.id}: 2 deliveries are" in run("redeliver", "--dead")
+    assert list(Delivery.objects.order_by("sequence").values_list("state", flat=True)) == [
+        "waiting",
+        "delivered",
+        "waiting",
+    ]
+    assert f"{to.id}: 1 delivery is" in run("redeliver", to.id, "--after", "1", "--until", "2")
+    assert sum(lane.waiting for lane in Endpoint.objects.get().lanes.all()) == 3
+    assert AuditEntry.objects.filter(kind="Subscription", object_id=to.id).count() == 2
+
+
+@pytest.mark.parametrize(
+    "words", [["redeliver"], ["redeliver", "x"], ["redeliver", "0" * 8 + "-0000" * 3 + "-" + "0" * 12]]
+)
+def test_what_cannot_be_sent_again_is_said(words: list[str]) -> None:
+    with pytest.raises(CommandError):
+        run(*words)
