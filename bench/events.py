@@ -32,9 +32,17 @@ ENDPOINTS, TENANTS, CHANGES = 100, 10, 500
 MANY, MATCHING = 10_000, 10
 ROWS_BOUND, SEND_BOUND, MATCH_BOUND = 20.0, 500.0, 2.0  # µs, µs, ms
 RATE, SECONDS = 20, 20
+_SOURCE = """
+    INSERT INTO o2ims_source (key, name, kind, o_cloud, tenant, shared, "order", state, state_since,
+      fresh_seconds, error, error_class, skipped, version, abilities, checkpoint, mapping_version, last_sequence,
+      generation, owner, epoch)
+    VALUES ('bench', 'bench', 'mock', 'bench', '', true, 0, 'up', now(), 20, '', '', 0, '', '[]', '', 0, 0, 0,
+      '', 0)
+"""
 _POOL = "11111111-1111-4111-8111-111111111111"
 _KEY = secrets.token_bytes(32)
-SECRET = "bench:" + Fernet(base64.urlsafe_b64encode(_KEY)).encrypt(signing.new_secret().encode()).decode()
+_SEALED = Fernet(base64.urlsafe_b64encode(_KEY)).encrypt(signing.new_secret().encode())
+SECRET = f"bench:{_SEALED.decode()}"
 KEYS = {"SUBSCRIPTION_KEYS": f"bench:{base64.b64encode(_KEY).decode()}"}
 _BODY: dict[str, Any] = {
     "id": "", "name": "node", "description": "A node of the bench", "pool_id": _POOL, "type_id": _POOL,
@@ -105,13 +113,7 @@ def subscribed(
                     " updated_at) VALUES (%s, %s, '', 'active', '', now(), now())",
                     [f"t{number}", f"t{number}"],
                 )
-            rows.execute(
-                'INSERT INTO o2ims_source (key, name, kind, o_cloud, tenant, shared, "order", '
-                " state, state_since, fresh_seconds, error, error_class, skipped, version, abilities, checkpoint,"
-                " mapping_version, last_sequence, generation, owner, epoch)"
-                " VALUES ('bench', 'bench', 'mock', 'bench', '', true, 0, 'up', now(), 20, '', '', 0, '', '[]',"
-                " '', 0, 0, 0, '', 0)"
-            )
+            rows.execute(_SOURCE)
         lines = "\n".join(json.dumps(one) for one in _subscriptions(found.url, count))
         gateway.manage("subscriptions", "import", given=lines)
         try:
