@@ -34,8 +34,8 @@ ROWS_BOUND, SEND_BOUND, MATCH_BOUND = 20.0, 500.0, 2.0  # µs, µs, ms
 RATE, SECONDS = 20, 20
 _SOURCE = """
     INSERT INTO o2ims_source (key, name, kind, o_cloud, tenant, shared, "order", state, state_since,
-      fresh_seconds, error, error_class, skipped, version, abilities, checkpoint, mapping_version, last_sequence,
-      generation, owner, epoch)
+      fresh_seconds, error, error_class, skipped, version, abilities, checkpoint, mapping_version,
+      last_sequence, generation, owner, epoch)
     VALUES ('bench', 'bench', 'mock', 'bench', '', true, 0, 'up', now(), 20, '', '', 0, '', '[]', '', 0, 0, 0,
       '', 0)
 """

@@ -36,6 +36,8 @@ RENEW_SECONDS = 2.0
 QUICK_SECONDS = 1.0
 STALE_SECONDS = 1.0  # a claim that is older is looked at again before anything is sent
 POLL_SECONDS = 1.0
+# A round is a transaction: it is worth it for this many, or after this long.
+MANY, GATHER_SECONDS = SLOTS // 2, 0.005
 END_SECONDS = 5.0  # what is under way has so long to end
 
 
@@ -50,7 +52,7 @@ class Dispatcher:
         self._writer = Writer()
         self._under_way: dict[Claim, asyncio.Task[None]] = {}
         self._ended: list[Ended] = []
-        self._news = asyncio.Event()
+        self._news, self._many = asyncio.Event(), asyncio.Event()
         self._renewed = time.monotonic()
 
     def wake(self) -> None:
@@ -63,10 +65,11 @@ class Dispatcher:
             try:
                 while True:
                     soonest = await self._round(to)
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(soonest):
-                            await self._news.wait()
+                    await _wait(self._news, soonest)
+                    if self._under_way:
+                        await _wait(self._many, GATHER_SECONDS)
                     self._news.clear()
+                    self._many.clear()
             finally:
                 await self._end()
 
@@ -138,6 +141,8 @@ class Dispatcher:
             )
         )
         self._news.set()
+        if len(self._ended) >= MANY:
+            self._many.set()
 
     def _written(self, to: Subscription, claim: Claim, what: Happened | None) -> tuple[bytes, dict[str, str]]:
         """The body and the headers of one attempt."""
@@ -178,6 +183,12 @@ class Dispatcher:
                 await in_thread(self._outbox.round, self._ended, room)
             if left:
                 await in_thread(self._outbox.let_go, left)
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 class Outgoing:

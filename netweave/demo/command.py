@@ -100,6 +100,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--reset", action="store_true", help="forget what an earlier demo left there, then start"
     )
+    parser.add_argument("--quiet", action="store_true", help="do not show what a subscriber is told")
     options = parser.parse_args(arguments)
     if not 1 <= options.port <= 65533:
         parser.error("--port must be from 1 to 65533")
@@ -122,7 +123,7 @@ def _run(options: argparse.Namespace) -> int:
                 f"{place.directory} is in use by another demo: stop it, or name another with --state"
             )
         _configure(place, found, options.objects)
-        _serve(place, sockets, options.port)
+        _serve(place, sockets, options.port, quiet=options.quiet)
     return 0
 
 
@@ -182,7 +183,7 @@ def _configure(place: Place, found: list[Cluster], objects: int) -> None:
     os.environ["CERTIFICATE_TRUST_DOMAIN"] = TRUST_DOMAIN
 
 
-def _serve(place: Place, sockets: list[socket.socket], port: int) -> None:
+def _serve(place: Place, sockets: list[socket.socket], port: int, *, quiet: bool) -> None:
     import django  # noqa: PLC0415 - settings can be read only now
 
     django.setup()
@@ -215,7 +216,7 @@ def _serve(place: Place, sockets: list[socket.socket], port: int) -> None:
     write_private(place.told, told)
 
     def ready() -> None:
-        threading.Thread(target=_say, args=(place, told), daemon=True).start()
+        threading.Thread(target=_say, args=(place, told), kwargs={"quiet": quiet}, daemon=True).start()
 
     api, secure, operations = sockets
     serving.run(
@@ -228,7 +229,7 @@ def _serve(place: Place, sockets: list[socket.socket], port: int) -> None:
     )
 
 
-def _say(place: Place, told: dict[str, Any]) -> None:
+def _say(place: Place, told: dict[str, Any], *, quiet: bool) -> None:
     """What to try, once there is something to see."""
     url, tokens, tls = told["base_url"], told["tokens"], told["tls"]
     admin, auditor = told["admin"], told["auditor"]
@@ -246,11 +247,21 @@ def _say(place: Place, told: dict[str, Any]) -> None:
         f"The admin site: {admin['url']} as {admin['username']}, password {admin['password']}",
         f"  and, only to look, as an auditor: {auditor['username']}, password {auditor['password']}",
         f"Everybody's token: {place.told}",
+        *([] if quiet else _subscribed(url, tokens["alice"])),
         f"ready {url}",
         "",
     ]
     sys.stdout.write("\n".join(lines))
     sys.stdout.flush()
+
+
+def _subscribed(url: str, token: str) -> list[str]:
+    from netweave.demo.listener import listen  # noqa: PLC0415 - it needs the settings
+
+    try:
+        return [f"A subscriber of Alice's, at {listen(url, token)}, is told of every change (--quiet: none):"]
+    except OSError as error:
+        return [f"Nobody is subscribed: {error}"]
 
 
 def _await_inventory(url: str, token: str) -> None:

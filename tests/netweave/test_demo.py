@@ -29,6 +29,7 @@ ROOT = Path(netweave.__file__).parent.parent
 RELAXED = {
     "NETWEAVE_EMBEDDED": "1",
     "ALLOW_PLAIN_HTTP": "1",
+    "ALLOW_LOOPBACK_CALLBACKS": "1",
     "REQUIRE_CLIENT_CERTIFICATE": "0",
     "REQUIRE_TOTP": "0",
     "DOCS_PUBLIC": "1",
@@ -160,6 +161,15 @@ def test_it_serves_keeps_what_it_made_and_leaves_nothing_running(state: Path, po
         anew = json.loads((state / "demo.json").read_text())
         assert anew["tokens"]["alice"] != told["tokens"]["alice"]
         third.end()
+
+
+def test_what_a_subscriber_is_told_scrolls_by(state: Path, port: int) -> None:
+    with demo(manage("--port", port, "--state", state)) as running:
+        assert any("is told of every change" in line for line in running.said)
+        assert running.process.stdout is not None
+        event = next(line for line in running.process.stdout if line.startswith("event  "))
+        assert "✓ signed" in event
+        running.end()
 
 
 @pytest.mark.parametrize("who", ["admin", "auditor"])
