@@ -111,7 +111,6 @@ class Source(models.Model):
             "turn": group.sources.index(backend.name) if group and turns else 0,
             "strategy": group.strategy if group else "merge",
             "retired_at": None,
-            **({} if turns else {"active": True}),
         }
         made_active = {"active": not facts["turn"]}  # after that, `o2ims/turns.py` decides
         row, made = cls.objects.get_or_create(key=backend.key, defaults=made_active | facts)

@@ -8,7 +8,7 @@ place.
 """
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -19,23 +19,27 @@ from o2ims.models import Change, Source
 
 _ORDER = {kind: number for number, kind in enumerate(Kind)}
 _BATCH = 500
-_LIVING = (
-    "SELECT kind, object_id, tenant, body, hash FROM o2ims_item WHERE source_id = %s AND deleted_at IS NULL"
-)
-_DIFFERENCE = f"""
+_DIFFERENCE = """
+    WITH was AS (
+      SELECT DISTINCT ON (kind, object_id) kind, object_id, tenant, body, hash FROM o2ims_item
+      WHERE source_id = ANY(%s) AND deleted_at IS NULL ORDER BY kind, object_id, source_id <> %s, source_id
+    ), now AS (
+      SELECT kind, object_id, tenant, body, hash FROM o2ims_item WHERE source_id = %s AND deleted_at IS NULL
+    )
     SELECT coalesce(was.kind, now.kind), coalesce(was.object_id, now.object_id),
            was.tenant, now.tenant, was.body::text, now.body::text
-    FROM ({_LIVING}) was FULL JOIN ({_LIVING}) now ON was.kind = now.kind AND was.object_id = now.object_id
+    FROM was FULL JOIN now ON was.kind = now.kind AND was.object_id = now.object_id
     WHERE was.hash IS DISTINCT FROM now.hash
       AND (was.body IS DISTINCT FROM now.body OR was.tenant IS DISTINCT FROM now.tenant)
-"""  # noqa: S608 - texts of ours
+"""
 
 
-def announce(was: Source, now: Source) -> int:
-    """Appends to the log of `now` what it shows otherwise than `was`: what goes (children first), what comes
-    and what is different. Both rows are locked by the caller. Returns how many Changes."""
+def announce(was: Sequence[Source], now: Source) -> int:
+    """Appends to the log of `now` what it shows otherwise than those that were read (`now` may have been one
+    of them): what goes (children first), what comes and what is different. The rows are locked by the caller.
+    Returns how many Changes."""
     with connection.cursor() as cursor:
-        cursor.execute(_DIFFERENCE, [was.pk, now.pk])
+        cursor.execute(_DIFFERENCE, [[source.pk for source in was], now.pk, now.pk])
         rows = cursor.fetchall()
     gone = sorted((row for row in rows if row[5] is None), key=lambda row: -_ORDER[Kind(row[0])])
     there = sorted((row for row in rows if row[5] is not None), key=lambda row: _ORDER[Kind(row[0])])

@@ -60,7 +60,18 @@ def take_turns() -> int:
         chosen = choose(members[0].strategy, [_candidate(row) for row in members])
         if [row.pk for row in members if row.active] != [chosen.id]:
             changed += _switch([row.pk for row in members], chosen)
-    return changed
+    return changed + _join()
+
+
+def _join() -> int:
+    """Sources that have left their group are read again, and told of as what is new."""
+    left = list(Source.objects.present().filter(group="", active=False).values_list("pk", flat=True))
+    for pk in left:
+        with transaction.atomic():
+            row = Source.objects.select_for_update(no_key=True).get(pk=pk)
+            switch.announce([], row)
+            Source.objects.filter(pk=pk).update(active=True)
+    return len(left)
 
 
 def _grouped() -> Iterable[Source]:
@@ -74,8 +85,7 @@ def _switch(members: list[int], chosen: Candidate) -> int:
         locked = Source.objects.select_for_update(no_key=True).filter(pk__in=members).order_by("pk")
         rows = {row.pk: row for row in locked}
         before = {pk: row.active for pk, row in rows.items()}
-        if read := next((row for row in rows.values() if row.active and row.pk != chosen.id), None):
-            switch.announce(read, rows[chosen.id])
+        switch.announce([row for row in rows.values() if row.active], rows[chosen.id])
         Source.objects.filter(pk__in=members).exclude(pk=chosen.id).update(active=False)
         Source.objects.filter(pk=chosen.id).update(active=True)
     log.warning("source_switched", source=chosen.name, healthy=chosen.healthy)

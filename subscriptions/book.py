@@ -85,6 +85,7 @@ class Book:
     def add(self, draft: Draft, root: str, told: Callable[[Subscription], None]) -> Made:
         """A new one of the caller's tenant. Raises what is wrong with the draft, `journal.Duplicate`,
         `quotas.Exceeded`, `store.Away`."""
+        store.version()  # before anybody is asked: away is away
         self._must_be_there(draft)
         checked = self._checked(draft.callback)
         now, secret = stamp(timezone.now()), signing.new_secret()
@@ -107,6 +108,7 @@ class Book:
 
     def change(self, was: Subscription, draft: Draft, told: Callable[[Subscription], None]) -> Subscription:
         """It becomes what the draft says; with another callback it is tried at once. Raises as `add` does."""
+        store.version()
         if draft.filter != was.filter:
             self._must_be_there(draft)
         if draft.callback != was.callback:

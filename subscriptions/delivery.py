@@ -3,16 +3,21 @@ Dumb: it tries once, knows no queue and writes nothing.
 """
 
 import asyncio
+import socket
 import ssl
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from ipaddress import ip_network
 from typing import Final
+from urllib.parse import urlsplit
 
 import aiohttp
 from django.conf import settings
 
-from subscriptions.callback import Policy, connector, is_forbidden
+from subscriptions.callback import Network, Policy, connector, is_forbidden
 from subscriptions.schedule import Outcome, outcome_of, retry_after
 
 CONNECT_SECONDS = 3.0
@@ -42,8 +47,21 @@ def policy() -> Policy:
         loopback=loopback,
         plain_http=loopback,
         allowed=tuple(settings.CALLBACK_NETWORKS),
-        own=tuple(settings.CALLBACK_FORBIDDEN_NETWORKS),
+        own=(*settings.CALLBACK_FORBIDDEN_NETWORKS, *_infrastructure()),
     )
+
+
+@cache
+def _infrastructure() -> tuple[Network, ...]:
+    """Where our database and Redis are, by what their names mean when this process first asks; not where that
+    is this machine, which has a rule of its own."""
+    hosts = [str(settings.DATABASES["default"]["HOST"]), urlsplit(settings.REDIS_URL).hostname or ""]
+    found: set[Network] = set()
+    for host in filter(None, hosts):
+        with suppress(OSError, ValueError):
+            addresses = {str(info[4][0]) for info in socket.getaddrinfo(host, None)}
+            found |= {ip_network(address) for address in addresses}
+    return tuple(one for one in found if not one.is_loopback)
 
 
 def session(allowed: Policy) -> aiohttp.ClientSession:

@@ -91,8 +91,13 @@ def test_what_changes_while_it_waits_is_there_when_its_turn_comes(pair: World, c
 
 def test_out_of_its_group_a_source_is_read_again(pair: World, call: Call) -> None:
     Source.take(backend("two"), 1, None)
+    before = Change.objects.filter(source__key="two").count()
+    assert take_turns() == 1
     pair.follow()
     assert len(names(call("alice", "/o2ims/v1/resources"))) == 5
+    told = Change.objects.filter(source__key="two").order_by("sequence")[before:]
+    assert [change.type for change in told] == ["CREATE"] * 5
+    assert take_turns() == 0
 
 
 def heard(*sources: str) -> list[tuple[str, str, str]]:
