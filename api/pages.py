@@ -100,7 +100,11 @@ def _seal(payload: bytes, binding: str, path: str) -> bytes:
 
 def _close(last: str, query: str, binding: str, path: str) -> str:
     payload = f"{last}\0{query}".encode()
-    return base64.urlsafe_b64encode(_seal(payload, binding, path) + payload).decode().rstrip("=")
+    return _text(_seal(payload, binding, path) + payload)
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _open(marker: str, binding: str, path: str) -> tuple[str, dict[str, list[str]]]:
@@ -109,7 +113,8 @@ def _open(marker: str, binding: str, path: str) -> tuple[str, dict[str, list[str
     except (binascii.Error, ValueError) as error:
         raise PageError(MARKER, "is not a marker of this list") from error
     seal, payload = raw[:_SEAL], raw[_SEAL:]
-    if not hmac.compare_digest(seal, _seal(payload, binding, path)):
+    written = _text(raw) == marker  # base64 has several spellings of some bytes
+    if not (written and hmac.compare_digest(seal, _seal(payload, binding, path))):
         raise PageError(MARKER, "is not a marker of this list")
     last, _, carried = payload.decode().partition("\0")
     query: dict[str, list[str]] = {}

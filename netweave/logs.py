@@ -7,6 +7,8 @@ from typing import Any
 import orjson
 import structlog
 
+from api.lines import plain
+
 _SECRET = ("password", "secret", "token", "authorization", "cookie", "credential")
 
 
@@ -24,7 +26,7 @@ def _redact(_logger: Any, _method: str, event: structlog.typing.EventDict) -> st
 
 
 def _dump(event: Any, **_: Any) -> str:
-    return orjson.dumps(event, default=str).decode()
+    return plain(orjson.dumps(event, default=str).decode())
 
 
 def configure(level: str) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 from django.utils.html import format_html, format_html_join
 
+from api.lines import plain
+
 WHOLE = "the whole object"
 
 
@@ -22,12 +24,13 @@ def pretty(value: Any) -> str:
     """JSON for people, as HTML."""
     if value is None:
         return "-"
-    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False))
+    lines = json.dumps(value, indent=2, ensure_ascii=False).split("\n")
+    return format_html("<pre>{}</pre>", "\n".join(map(plain, lines)))
 
 
 def _leaves(value: Any, path: str = "") -> dict[str, str]:
     """What is not a map in `value`, as JSON, by its path."""
     if not isinstance(value, dict):
-        return {path: json.dumps(value, ensure_ascii=False)}
+        return {plain(path): plain(json.dumps(value, ensure_ascii=False))}
     inner = (_leaves(part, f"{path}/{key}" if path else key) for key, part in value.items())
     return {path: leaf for leaves in inner for path, leaf in leaves.items()}

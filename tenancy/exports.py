@@ -15,6 +15,7 @@ from asgiref.sync import sync_to_async
 from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 
+from api.lines import plain
 from tenancy.audit import Deed
 from tenancy.permissions import Action, Resource
 from tenancy.representation import AUDIT_ENTRY_KEYS, audit_entry
@@ -45,8 +46,12 @@ def _csv(rows: Iterable[Iterable[Any]]) -> bytes:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    text = orjson.dumps(value).decode() if isinstance(value, dict | list) else str(value)
+    text = _json(value) if isinstance(value, dict | list) else str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _json(value: Any) -> str:
+    return plain(orjson.dumps(value).decode())
 
 
 CSV = Format(
@@ -59,7 +64,7 @@ JSON_LINES = Format(
     media_type="application/jsonl",
     suffix="jsonl",
     head=b"",
-    lines=lambda rows: b"".join(orjson.dumps(audit_entry(row)) + b"\n" for row in rows),
+    lines=lambda rows: "".join(f"{_json(audit_entry(row))}\n" for row in rows).encode(),
 )
 FORMATS = (CSV, JSON_LINES)
 

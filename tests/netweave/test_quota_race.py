@@ -1,18 +1,23 @@
-"""T20: however many ask at once, and of however many processes, a tenant gets what its quota has room for."""
+"""T20: however many ask at once, and of however many processes, a tenant gets what its quota has room for,
+and no more.
+
+For a moment a new thing counts twice: its backend was heard to have it, and its write holds its place still.
+Who asks just then may be refused though there is room, and gets it when asking again."""
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import count, takewhile
 
 from tests import written
 from tests.gateway import Gateway
 from tests.written import POOLS
 
-ROUNDS, ASKED, ROOM = 5, 60, 10
+ROUNDS, ASKED, ROOM = 5, 100, 10
 TENANT = "/admin/v1/tenants/acme"
 
 
-def test_of_sixty_that_ask_three_processes_exactly_ten_are_served(gateway: Gateway) -> None:
+def test_of_a_hundred_that_ask_three_processes_exactly_ten_are_served(gateway: Gateway) -> None:
     written.configure(gateway)
     others = [gateway.another_web() for _ in range(2)]
     gateway.start(gateway.worker, gateway.web)
@@ -23,9 +28,15 @@ def test_of_sixty_that_ask_three_processes_exactly_ten_are_served(gateway: Gatew
         ports = [gateway.port, *(port for _, port in others)]
         for number in range(ROUNDS):
             room_for_ten_more(gateway)
-            with ThreadPoolExecutor(12) as threads:
+            with ThreadPoolExecutor(ASKED) as threads:
                 made = list(threads.map(partial(ask, gateway, ports, number), range(ASKED)))
-            assert Counter(made) == {201: ROOM, 429: ASKED - ROOM}
+            served = Counter(made)
+            assert served.keys() == {201, 429}
+            assert ROOM - 3 <= served[201] <= ROOM
+            late = takewhile(
+                lambda status: status == 201, map(partial(ask, gateway, ports, number), count(ASKED))
+            )
+            assert served[201] + len(list(late)) == ROOM
             usage = gateway.get("root", TENANT).body["usage"]["maxResourcePools"]
             assert usage == gateway.get("root", TENANT).body["quotas"]["maxResourcePools"]
         assert gateway.manage("recount_quotas") == "nothing was wrong.\n"

@@ -1,8 +1,12 @@
 """Pages neither skip nor repeat, and a marker is good for its own list only."""
 
 import base64
+import random
+import string
 from collections.abc import Callable
+from itertools import cycle, islice
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -88,6 +92,55 @@ def test_no_changed_marker_is_accepted(sample: World, call: Call) -> None:
             base64.urlsafe_b64encode(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1 :]).decode().rstrip("=")
         )
         assert call("alice", f"{PATH}?nextpage_opaque_marker={forged}").status_code == 400, at
+
+
+def mutated(dice: random.Random, marker: str) -> str:
+    """Another text than the marker, made of it."""
+    alphabet = string.ascii_letters + string.digits + "-_+/=.~ \n\u00e9"
+    found = marker
+    while found == marker:
+        at, to = sorted(dice.sample(range(len(marker)), 2))
+        found = dice.choice(
+            [
+                marker[:at] + dice.choice(alphabet) + marker[at + 1 :],
+                marker[:-1] + dice.choice(alphabet),
+                marker[:at] + dice.choice(alphabet) + marker[at:],
+                marker[:at] + marker[to:],
+                marker[:to],
+                marker + marker[at:to],
+                marker[:at] + marker[to] + marker[at + 1 : to] + marker[at] + marker[to + 1 :],
+                marker.swapcase() if dice.random() < 0.1 else marker[::-1],
+                f"{marker}{'=' * dice.randrange(1, 4)}",
+            ]
+        )
+    return found
+
+
+def test_none_of_a_thousand_mutated_markers_is_accepted(sample: World, call: Call) -> None:
+    dice = random.Random(5)
+    marker = call("alice", f"{PATH}?limit=5")["Link"].split("marker=")[1].split(">")[0]
+    for _ in range(1000):
+        forged = mutated(dice, marker)
+        assert call("alice", f"{PATH}?nextpage_opaque_marker={quote(forged)}").status_code == 400, forged
+
+
+def test_none_of_a_hundred_swapped_markers_is_accepted(sample: World, call: Call) -> None:
+    """Each is good where it was given, and nowhere else."""
+    oran = "/o2ims-infrastructureInventory/v1/resourceTypes"
+    lists = [
+        (who, path)
+        for who in ("alice", "charlie", "root")
+        for path in (PATH, "/o2ims/v1/resourceTypes", oran, "/o2ims/v1/resourcePools", "/admin/v1/roles")
+    ]
+    given = {}
+    for who, path in lists:
+        link = call(who, f"{path}?limit=1")["Link"]
+        given[who, path] = link.split("marker=")[1].split(">")[0]
+        assert call(who, f"{path}?nextpage_opaque_marker={given[who, path]}").status_code == 200
+    swaps = [(one, other) for one in lists for other in lists if one != other]
+    for (who, path), other in islice(cycle(swaps), 0, len(swaps), 2):
+        assert call(who, f"{path}?nextpage_opaque_marker={given[other]}").status_code == 400, (path, other)
+    assert len(swaps) / 2 >= 100
 
 
 def test_a_page_number_is_accepted_and_one_past_the_end_is_the_last(sample: World, call: Call) -> None:

@@ -94,6 +94,26 @@ def test_an_etag_of_another_tenant_is_no_304_and_answers_are_private(sample: Wor
     assert "Authorization" in mine["Vary"]
 
 
+def test_the_same_urls_asked_in_turn_give_everybody_their_own(sample: World, call: Call) -> None:
+    """T4: of a hundred rounds nobody gets another's answer, nor a 304 for another's."""
+    urls = [
+        f"{root}/{noun}{query}"
+        for root in ("/o2ims/v1", "/o2ims-infrastructureInventory/v1")
+        for noun in ("resourcePools", "resourceTypes", "deploymentManagers")
+        for query in ("", "?limit=2")
+    ]
+    people = ("alice", "charlie", "root")
+    own = {(who, url): call(who, url) for url in urls for who in people}
+    assert len({answer.content for answer in own.values()}) > len(urls)
+    for number in range(100):
+        url, who, other = urls[number % len(urls)], people[number % 3], people[(number + 1) % 3]
+        answer = call(who, url, headers={"If-None-Match": own[other, url]["ETag"]})
+        assert answer["Cache-Control"].startswith("private")
+        same = own[who, url].content == own[other, url].content
+        assert same or (answer.status_code, answer.content) == (200, own[who, url].content)
+        assert call(who, url, headers={"If-None-Match": own[who, url]["ETag"]}).status_code == 304
+
+
 def test_another_tenants_changes_leave_my_etag_alone(sample: World, call: Call) -> None:
     before = call("alice", "/o2ims/v1/resources")["ETag"]
     sample.sources["sample"].see(resource("theirs", tenant="globex", version="9999"))
