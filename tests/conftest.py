@@ -21,6 +21,7 @@ os.environ.update(
     RATE_LIMIT_TENANT="0",
     RATE_LIMIT_USER="0",
     RATE_LIMIT_ADDRESS="0",
+    RATE_LIMIT_PAGES="0",
 )
 
 import django
@@ -45,7 +46,14 @@ from tenancy.roles import install
 from tests.gateway import Gateway
 from tests.peers.postgres import Postgres
 from tests.peers.redis import Redis
+from tests.traffic import check
 from tests.world import Cast, World, people
+
+# Whatever any test is answered is checked: behind the compression, and around all that answers.
+settings.MIDDLEWARE.insert(
+    settings.MIDDLEWARE.index("api.compression.CompressionMiddleware") + 1, "tests.traffic.Watched"
+)
+Gateway.watchers.append(check)
 
 pytest_plugins = ["tests.peers.fixtures"]
 

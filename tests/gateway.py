@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
@@ -32,7 +32,7 @@ PEOPLE = {
 }
 
 
-RATES = ("RATE_LIMIT_TENANT", "RATE_LIMIT_USER", "RATE_LIMIT_ADDRESS")
+RATES = ("RATE_LIMIT_TENANT", "RATE_LIMIT_USER", "RATE_LIMIT_ADDRESS", "RATE_LIMIT_PAGES")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,8 @@ class Gateway:
     """A migrated database with the cast in it, a configuration, and the processes a test starts on them."""
 
     _made = 0
+    #: Are told of every answer: method, URL from the path on, status, media type and content.
+    watchers: ClassVar[list[Callable[[str, str, int, str, bytes], None]]] = []
     _tokens: ClassVar[dict[int, dict[str, str]]] = {}  # by the server whose template holds them
 
     def __init__(self, postgres: Postgres, redis: Redis, **settings: str) -> None:
@@ -153,9 +155,9 @@ class Gateway:
     def _ask(self, request: urllib.request.Request) -> Answer:
         try:
             with urllib.request.urlopen(request, timeout=20) as found:
-                return self._answer(found.status, found.headers, found.read())
+                return self._answer(request, found.status, found.headers, found.read())
         except HTTPError as error:
-            return self._answer(error.code, error.headers, error.read())
+            return self._answer(request, error.code, error.headers, error.read())
         except (OSError, HTTPException):
             return Answer(0, {}, None)
 
@@ -189,9 +191,11 @@ class Gateway:
             tails = "\n".join(p.tail() for p in (self.both, self.web, self.worker))
             raise AssertionError(f"{error}\n{tails}") from error
 
-    @staticmethod
-    def _answer(status: int, headers: Any, body: bytes) -> Answer:
-        decoded = json.loads(body) if body and "json" in headers.get("Content-Type", "") else None
+    def _answer(self, request: urllib.request.Request, status: int, headers: Any, body: bytes) -> Answer:
+        kind = headers.get("Content-Type", "")
+        for watch in self.watchers:
+            watch(request.get_method(), request.selector, status, kind, body)
+        decoded = json.loads(body) if body and "json" in kind else None
         return Answer(status, {name.lower(): value for name, value in headers.items()}, decoded)
 
     def _process(self, name: str, *words: str) -> Process:
