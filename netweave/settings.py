@@ -90,6 +90,7 @@ DEFAULT_QUOTAS = env.amounts("DEFAULT_QUOTAS")  # of tenants that have none of t
 RATE_LIMIT_TENANT = env.rate("RATE_LIMIT_TENANT", "2000/4000")
 RATE_LIMIT_USER = env.rate("RATE_LIMIT_USER", "1000/2000")
 RATE_LIMIT_ADDRESS = env.rate("RATE_LIMIT_ADDRESS", "20/200")  # of who does not say who they are
+RATE_LIMIT_PAGES = env.rate("RATE_LIMIT_PAGES", "20/400")  # of an address, for the admin site and /docs/
 RATE_LIMIT_WITHOUT_REDIS = env.choice("RATE_LIMIT_WITHOUT_REDIS", ("open", "closed"))
 
 # --- the audit trail
@@ -152,6 +153,7 @@ MIDDLEWARE = [  # all synchronous: one contiguous block, one hop to a thread a r
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "tenancy.middleware.AuditMiddleware",
+    "netweave.page_rates.PageRates",
     "tenancy.middleware.IdentityMiddleware",
 ]
 ROOT_URLCONF = "netweave.urls"

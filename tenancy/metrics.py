@@ -15,7 +15,7 @@ for _result in ("success", "denied", "error"):
     AUDITED.labels(_result)
 
 RATE_LIMITED = Counter("netweave_rate_limited", "Requests refused for their rate, by whose limit.", ["of"])
-for _of in ("tenant", "user", "address"):
+for _of in ("tenant", "user", "address", "pages"):
     RATE_LIMITED.labels(_of)
 JWKS_ERRORS = Counter("netweave_jwks_errors", "Questions for keys that an issuer did not answer.", ["issuer"])
 RATE_LIMIT_ERRORS = Counter("netweave_rate_limit_errors", "Requests not counted, because Redis was away.")

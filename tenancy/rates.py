@@ -2,6 +2,7 @@
 
     who is known  ─► the tenant's bucket and the caller's own, both in one script: one round trip a request
     a stranger    ─► the address's
+    a page        ─► the address's, another one
 
 A request is let through only where each of its buckets has a token, and takes one of each then. Without Redis
 nobody can be counted: `RATE_LIMIT_WITHOUT_REDIS` says what happens, and nobody waits to find that out twice.
@@ -77,7 +78,7 @@ class Limit(NamedTuple):
 
 
 class Bucket(NamedTuple):
-    """Whose requests are counted: `of` says what it is (`tenant`, `user` or `address`), `id` which."""
+    """Whose requests are counted: `of` says what (`tenant`, `user`, `address` or `pages`), `id` which."""
 
     of: str
     id: str
@@ -120,14 +121,22 @@ def buckets(user: str, tenant: str | None, tenant_limit: Limit | None) -> list[B
 
 def strangers(address: str) -> list[Bucket]:
     """That of somebody who did not say who they are: of a whole /64 in IPv6, which is one customer's."""
-    limit: Limit | None = settings.RATE_LIMIT_ADDRESS
+    return _of_address("address", address, settings.RATE_LIMIT_ADDRESS)
+
+
+def pages(address: str) -> list[Bucket]:
+    """That of whoever asks for pages from an address."""
+    return _of_address("pages", address, settings.RATE_LIMIT_PAGES)
+
+
+def _of_address(of: str, address: str, limit: Limit | None) -> list[Bucket]:
     try:
         found = ip_address(address)
     except ValueError:
         found = None
     if isinstance(found, IPv6Address):
         address = f"{int(found) >> 64:x}"
-    return [] if limit is None else [Bucket("address", address, limit)]
+    return [] if limit is None else [Bucket(of, address, limit)]
 
 
 class Rates:
