@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from netweave import tls
-from o2ims.admin.words import error_of, heard_of, state_of
+from o2ims.admin.words import error_of, heard_of, latency_of, state_of
 from o2ims.models import Source
 from tenancy.admin.endings import SOON, ending
 from tenancy.admin.quotas import bar_of, nearly_full
@@ -73,6 +73,7 @@ def _backends() -> dict[str, Any]:
                 "since": ago(source.state_since),
                 "error": error_of(source),
                 "heard": heard_of(source),
+                "latency": latency_of(source),
             }
             for source in every[:SHOWN]
         ],

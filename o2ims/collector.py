@@ -61,6 +61,7 @@ class Collector:
         self._owner = owner
         self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"adapter {backend.name}")
         self._contact = False
+        self._latency_ms: int | None = None
         self._held = 0.0
         self._backoff = BACKOFF_FIRST
 
@@ -159,13 +160,16 @@ class Collector:
         """Follows the backend until something goes wrong."""
         adapter = connect(self._backend)
         try:
+            asked = time.monotonic()
             await self._within(CHECK_SECONDS, self._call(adapter.check))
+            self._took(asked)
             metadata = adapter.metadata()
             record = Record(lease.source_id, lease.epoch, Origin.of(self._backend, adapter))
             abilities = sorted(str(ability) for ability in metadata.can)
             watched = Ability.REAL_TIME_EVENTS in metadata.can
             fresh = SILENCE_SECONDS + (5 if watched else self._backend.poll.total_seconds())
-            await in_thread(record.settle, version=metadata.version, abilities=abilities, fresh_seconds=fresh)
+            said = {"version": metadata.version, "abilities": abilities, "latency_ms": self._latency_ms}
+            await in_thread(record.settle, fresh_seconds=fresh, **said)
             self._contact = True
             if watched:
                 await self._watch(adapter, record)
@@ -177,19 +181,24 @@ class Collector:
     async def _poll(self, adapter: ImsAdapter, record: Record) -> None:
         while True:
             since = await in_thread(record.sequence)
+            asked = time.monotonic()
             objects = await self._within(LIST_SECONDS, self._call(lambda: tuple(adapter.everything())))
+            self._took(asked)
             await self._take(record, Batch(objects=objects, full=True, reason="poll"), since)
             await asyncio.sleep(self._backend.poll.total_seconds())
 
     async def _watch(self, adapter: ImsAdapter, record: Record) -> None:
         batches = adapter.watch(await in_thread(record.checkpoint))
+        asked: float | None = time.monotonic()
         try:
             compare_at = time.monotonic() + jittered(settings.COMPARE_INTERVAL)
             limit = LIST_SECONDS
             since = await in_thread(record.sequence)
             while True:
                 batch = await self._next(batches, limit)
-                limit = SILENCE_SECONDS if batch.full else limit
+                if batch.full and asked is not None:
+                    self._took(asked)
+                    limit, asked = SILENCE_SECONDS, None
                 await self._take(record, batch, since)
                 told = batch.full or batch.objects or batch.gone or batch.checkpoint
                 if compare := time.monotonic() > compare_at:
@@ -206,10 +215,11 @@ class Collector:
         """Lists everything anew beside the running watch, lets that one catch up, and repairs what then
         still differs. Returns the new watch, which is followed from here on."""
         since = await in_thread(record.sequence)
-        successor = adapter.watch("")
+        successor, asked = adapter.watch(""), time.monotonic()
         try:
             while not (listing := await self._next(successor, LIST_SECONDS)).full:
                 pass  # it says that the backend is there, while the list is being read
+            self._took(asked)
             until = time.monotonic() + SETTLE_SECONDS
             with suppress(TimeoutError):
                 while (left := until - time.monotonic()) > 0:
@@ -229,6 +239,10 @@ class Collector:
         batch = await self._within(limit, anext(batches))
         self._contact = True
         return batch
+
+    def _took(self, asked: float) -> None:
+        """The backend has answered what it was asked then."""
+        self._latency_ms = round((time.monotonic() - asked) * 1000)
 
     async def _within(self, seconds: float, call: Awaitable[_R]) -> _R:
         try:
@@ -284,6 +298,7 @@ class Collector:
             checkpoint=batch.checkpoint,
             listed_at=Now(),
             contact_at=Now(),
+            latency_ms=self._latency_ms,
             state=Source.State.UP,
             error="",
             error_class="",
@@ -333,6 +348,8 @@ class Collector:
         text = str(error) if isinstance(error, BackendError | Vanished) else "an internal error; see the log"
         try:
             facts = {"state": state, "error": text, "error_class": named(error)[:40], "error_at": Now()}
+            if state is Source.State.DOWN:
+                facts["latency_ms"] = None
             newly = await in_thread(self._newly, state)
             update = Source.objects.filter(pk=lease.source_id, epoch=lease.epoch).update
             await in_thread(lambda: update(**facts, **newly))

@@ -61,6 +61,9 @@ class Source(models.Model):
     state = models.CharField(max_length=10, choices=State.choices, default=State.STARTING)
     state_since = models.DateTimeField(default=timezone.now)
     contact_at = models.DateTimeField(null=True, help_text="When the backend last proved to be there.")
+    latency_ms = models.PositiveIntegerField(
+        null=True, help_text="How long it took to answer its last check or complete list."
+    )
     fresh_seconds = models.FloatField(
         default=20, help_text="How long after a contact what we have counts as fresh."
     )

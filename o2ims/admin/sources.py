@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from adapters.errors import BackendError
-from o2ims.admin.words import PLATFORM, TenantFilter, error_of, heard_of, hidden, state_of
+from o2ims.admin.words import PLATFORM, TenantFilter, error_of, heard_of, hidden, latency_of, state_of
 from o2ims.collector import check
 from o2ims.gateway import gateway
 from o2ims.models import Source
@@ -23,7 +23,17 @@ from tenancy.times import ago, exactly
 class SourceAdmin(ReadOnlyAdmin):
     """Backends: is each one there, since when not, and why. They are configured in gateway.yaml."""
 
-    list_display = ["name", "kind", "state_word", "last_error", "since", "lag", "objects", "tenant_word"]
+    list_display = [
+        "name",
+        "kind",
+        "state_word",
+        "last_error",
+        "since",
+        "lag",
+        "latency",
+        "objects",
+        "tenant_word",
+    ]
     list_filter = ["state", "kind", ("tenant", TenantFilter)]
     search_fields = ["name", "key", "error"]
     search_help_text = "name, key or error"
@@ -39,6 +49,7 @@ class SourceAdmin(ReadOnlyAdmin):
         "state_word",
         "exact_since",
         "lag",
+        "latency",
         "listed",
         "last_error",
         "failed",
@@ -103,6 +114,11 @@ class SourceAdmin(ReadOnlyAdmin):
     def lag(self, source: Source) -> str:
         """When the backend last proved to be there."""
         return heard_of(source)
+
+    @admin.display(description="latency", ordering="latency_ms")
+    def latency(self, source: Source) -> str:
+        """How long it took to answer its last check or complete list."""
+        return latency_of(source)
 
     @admin.display(description="objects")
     def objects(self, source: Source) -> str:

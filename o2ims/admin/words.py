@@ -58,6 +58,11 @@ def heard_of(source: Source) -> str:
     return format_html('<span class="state state-holding">{} {}</span>', "▲", ago(source.contact_at))
 
 
+def latency_of(source: Source) -> str:
+    """How long it took to answer; a dash where it did not, or was not asked yet."""
+    return "—" if source.latency_ms is None else f"{source.latency_ms:,} ms"
+
+
 def link_to_changes(value: Any, words: str) -> str:
     """`value`, and a way to the changes that have to do with it."""
     url = reverse("admin:o2ims_change_changelist")

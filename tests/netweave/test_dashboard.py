@@ -79,6 +79,13 @@ class TestBackends:
         Source.objects.update(contact_at=timezone.now() - timedelta(hours=1))
         assert re.search(r'state-holding">▲ <time[^>]*>1.hour ago', section(root, "backends"))
 
+    def test_are_shown_with_how_long_they_take(self, world: World, root: Client) -> None:
+        for name in ("one", "two", "three"):
+            world.source(name).is_now(Source.State.UP)
+        Source.objects.filter(name="one").update(latency_ms=42)
+        Source.objects.filter(name="two").update(latency_ms=0)
+        assert re.findall(r"<td>(—|[0-9]+ ms)</td>", section(root, "backends")) == ["42 ms", "0 ms", "—"]
+
     def test_that_are_none_or_many_are_said_to_be(self, world: World, root: Client) -> None:
         assert "names no backend yet" in section(root, "backends")
         for number in range(23):
