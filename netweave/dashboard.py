@@ -17,8 +17,8 @@ from netweave import tls
 from o2ims.admin.words import error_of, heard_of, latency_of, state_of
 from o2ims.models import Source
 from tenancy.admin.endings import SOON, ending
-from tenancy.admin.quotas import bar_of, nearly_full
-from tenancy.admin.words import outcome_word, tenant_of
+from tenancy.admin.fullness import bar_of, nearly_full
+from tenancy.admin.words import outcome_word, quota_word, tenant_of
 from tenancy.models import Token, User
 from tenancy.permissions import Action
 from tenancy.quotas import Quota
@@ -89,7 +89,12 @@ def _quotas() -> dict[str, Any]:
         "url": _list(Quota, full="nearly"),
         "all": _list(Quota),
         "rows": [
-            {"tenant": quota.tenant_id, "name": quota.name, "url": _page(quota), "bar": bar_of(quota)}
+            {
+                "tenant": quota.tenant_id,
+                "name": quota_word(quota.name),
+                "url": _page(quota),
+                "bar": bar_of(quota),
+            }
             for quota in full[:ENTRIES]
         ],
     }

@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Suspicio
 from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse
 from psycopg_pool import PoolTimeout
-from rest_framework.exceptions import APIException, MethodNotAllowed
+from rest_framework.exceptions import APIException, MethodNotAllowed, ParseError
 
 from adapters import errors
 from adapters.router import NoRoute
@@ -90,6 +90,9 @@ def _api(request: HttpRequest, exc: APIException) -> HttpResponse:
         headers["Retry-After"] = str(int(wait))
     if isinstance(exc, MethodNotAllowed):
         return problem(request, 405, f"This path does not take {request.method}.")
+    if isinstance(exc, ParseError):  # the body as a whole: the empty pointer
+        fault = {"pointer": "", "detail": str(exc.detail)}
+        return problem(request, 400, str(exc.detail), headers=headers, errors=[fault])
     return problem(request, exc.status_code, str(exc.detail), headers=headers)
 
 
@@ -181,6 +184,8 @@ def _backend(request: HttpRequest, exc: errors.BackendError) -> HttpResponse:
     if isinstance(exc, UNHEARD) and request.method not in _SAFE:
         detail += " It may have been done all the same: look before you ask again."
     members: dict[str, Any] = {}
+    if isinstance(exc, errors.Conflict) and request.method == "POST":  # what else is in a new one's way
+        members["errors"] = [{"pointer": "/name", "detail": "is taken"}]
     if isinstance(exc, errors.Invalid) and exc.pointer:
         members["errors"] = [{"pointer": exc.pointer, "detail": exc.detail}]
     wait = getattr(exc, "retry_after", None)

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from netweave import problems
@@ -110,6 +111,9 @@ urlpatterns = [
     path("admin/v1/", include(admin_v1)),
     re_path(r"^admin/v1(?:/|\Z)", problems.not_found),  # the admin API's root is never the admin site's
     path("admin/", admin.site.urls),
+    path("", RedirectView.as_view(pattern_name="docs")),
+    path("docs", RedirectView.as_view(pattern_name="docs")),
+    path("admin", RedirectView.as_view(pattern_name="admin:index")),
 ]
 
 handler400 = problems.bad_request

@@ -59,6 +59,7 @@ class Entry(NamedTuple):
     reason: str
 
 
+_OURS = {Result.DENIED: "refused", Result.ERROR: "failed", Result.SUCCESS: "note"}
 _TABLE = AuditEntry._meta.db_table
 _INTO = f"{_TABLE} ({', '.join(Entry._fields)})"
 _INSERT = f"INSERT INTO {_INTO} VALUES ({', '.join(['%s'] * len(Entry._fields))})"  # noqa: S608 - names of ours
@@ -154,8 +155,14 @@ class Deed:
             request_id=self.request_id,
             before=_json(before),
             after=_json(after),
-            reason=_plain("reason", "; ".join(filter(None, (self.reason, reason)))),
+            reason=_plain("reason", self._said(result, reason)),
         )
+
+    def _said(self, result: Result, ours: str) -> str:
+        """The caller's reason, and after it what we have to say: each alone where there is no other."""
+        if not self.reason or not ours:
+            return self.reason or ours
+        return f"{self.reason} — {_OURS[result]}: {ours}"
 
     def tell(self, *entries: Entry) -> None:
         """Appends what came of it, in the transaction of its effect: nothing is done without its entry."""

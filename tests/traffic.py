@@ -18,6 +18,7 @@ from api.openapi import named
 from netweave.urls import INVENTORY_ROOTS
 from tenancy.middleware import API_ROOT
 
+_generator: Any = SchemaGenerator
 #: Names that no key of an answer has, as words of it: `accessToken` is one of them, `tokenId` is none.
 SECRETS = re.compile(
     r"secrets?|password|passwd|passphrase|profiledata|kubeconfig|digest|credentials?|(private|signing|secret|api)key"
@@ -28,6 +29,10 @@ FREE = frozenset({"metadata", "extensions", "capabilities", "detail"})
 ONCE = ("POST", "/admin/v1/tokens", 201)
 TEXTS = re.compile(rb"nwt_[A-Za-z0-9_-]{40}|PRIVATE KEY|argon2id?\$|postgresql://|rediss?://")
 SELECTED = re.compile(r"fields|marker=")  # selectors, or what may carry them on
+#: Made once and for all, before any test has changed a view.
+DOCUMENT: dict[str, Any] = json.loads(
+    json.dumps(_generator().get_schema(request=None, public=True), default=str)
+)
 _SPELLINGS = re.compile("|".join(INVENTORY_ROOTS))
 
 
@@ -77,13 +82,6 @@ class Watched:
         return response
 
 
-@cache
-def _document() -> dict[str, Any]:
-    generator: Any = SchemaGenerator
-    found = generator().get_schema(request=None, public=True)
-    return dict(json.loads(json.dumps(found, default=str)))
-
-
 def _template(path: str) -> str:
     """The path of the document that this one is of; '' where it is of none."""
     try:
@@ -97,8 +95,8 @@ def _template(path: str) -> str:
 @cache
 def _validator(method: str, template: str, status: int) -> Any:
     """What checks such an answer; where the document has no such operation, it has to be a problem."""
-    components = _document()["components"]
-    item = _document()["paths"].get(template, {}).get(method.lower())
+    components = DOCUMENT["components"]
+    item = DOCUMENT["paths"].get(template, {}).get(method.lower())
     if item is None:
         assert status >= 400, f"{method} {template} is answered {status}, and is in no document"
         return jsonschema_rs.validator_for({"$ref": "#/components/schemas/Problem", "components": components})

@@ -5,15 +5,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import F, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html
 
+from tenancy.admin.fullness import bar_of, nearly_full
 from tenancy.admin.page import Page
-from tenancy.admin.words import TenantFilter
+from tenancy.admin.words import TenantFilter, quota_word
 from tenancy.quotas import Quota, default
-
-NEARLY = Decimal("0.8")
 
 
 class Fullness(admin.SimpleListFilter):
@@ -29,35 +27,6 @@ class Fullness(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Quota]) -> QuerySet[Quota]:  # noqa: ARG002
         """Those over 80 % of the limit that is in force."""
         return nearly_full(queryset) if self.value() == "nearly" else queryset
-
-
-def nearly_full(quotas: QuerySet[Quota]) -> QuerySet[Quota]:
-    """Those of which more than 80 % are taken."""
-    taken = F("used") + F("held")
-    found = Q(limit__isnull=False) & Q(limit__lt=taken / NEARLY)
-    for name, _ in Quota._meta.get_field("name").choices or ():
-        usual = default(str(name))
-        if usual is not None:
-            found |= Q(limit__isnull=True, name=name, used__gt=usual * NEARLY - F("held"))
-    return quotas.filter(found)
-
-
-def bar_of(quota: Quota) -> str:
-    """How much of it is taken: a bar and the numbers, or, where there is no limit, a number."""
-    limit, taken = quota.in_force, quota.taken
-    numbers = [f"{amount.normalize():f}" for amount in (taken, limit) if amount is not None]
-    if not limit:
-        return " of ".join(numbers)
-    share = min(Decimal(1), taken / limit)
-    full = "full" if taken >= limit else "nearly" if share > NEARLY else "roomy"
-    return format_html(
-        '<svg class="quota quota-{}" width="120" height="10" role="img" aria-label="{}">'
-        '<rect width="120" height="10"/><rect class="taken" width="{}" height="10"/></svg> {}',
-        full,
-        " of ".join(numbers),
-        int(120 * share),
-        " of ".join(numbers),
-    )
 
 
 class LimitForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -82,21 +51,26 @@ class QuotaAdmin(Page):
     """Quotas. A row is there once a tenant has something of it, or a limit."""
 
     form = LimitForm
-    list_display = ["tenant_id", "name", "bar", "limit_word", "holds"]
-    list_display_links = ["name"]
+    list_display = ["tenant_id", "name_word", "bar", "limit_word", "holds"]
+    list_display_links = ["name_word"]
     list_filter = [("tenant", TenantFilter), "name", Fullness]
     search_fields = ["tenant__id"]
     search_help_text = "tenant"
     when_empty = "No tenant has anything yet."
-    fields = ["tenant_id", "name", "bar", "holds", "limit_word", "limit", "reason"]
+    fields = ["tenant_id", "name_word", "bar", "holds", "limit_word", "limit", "reason"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:  # noqa: ARG002
         """All but the limit."""
-        return ["tenant_id", "name", "bar", "holds", "limit_word"]
+        return ["tenant_id", "name_word", "bar", "holds", "limit_word"]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """Without the form, for who only looks."""
         return self.fields if self.has_change_permission(request, obj) else self.get_readonly_fields(request)
+
+    @admin.display(description="name", ordering="name")
+    def name_word(self, quota: Quota) -> str:
+        """With its unit."""
+        return quota_word(quota.name)
 
     @admin.display(description="taken")
     def bar(self, quota: Quota) -> str:

@@ -3,10 +3,15 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 
+from tenancy.admin.fullness import is_nearly_full
 from tenancy.admin.page import Page
 from tenancy.admin.suspension import TenantForm
+from tenancy.admin.words import quota_word
 from tenancy.models import Tenant
 from tenancy.times import exactly
 
@@ -16,7 +21,7 @@ class TenantAdmin(Page):
     """Tenants. They are suspended here; only the admin API removes one: it looks what there still is."""
 
     form = TenantForm
-    list_display = ["id", "name", "status", "people", "created"]
+    list_display = ["id", "name", "state", "nearly_used_up", "people", "created"]
     list_filter = ["status"]
     search_fields = ["id", "name"]
     search_help_text = "id or name"
@@ -48,6 +53,28 @@ class TenantAdmin(Page):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:  # noqa: ARG002
         """The id is what objects are labelled with: it never changes."""
         return ["id", "created", "updated"] if obj else ["created", "updated"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
+        """With their quotas."""
+        return super().get_queryset(request).prefetch_related("quotas")
+
+    @admin.display(description="status", ordering="status")
+    def state(self, tenant: Tenant) -> str:
+        """A word, and a mark where its people are kept out."""
+        word = tenant.get_status_display().lower()
+        if tenant.status == Tenant.Status.ACTIVE:
+            return word
+        return format_html('<span class="state state-down">✕ {}</span>', word)
+
+    @admin.display(description="over 80 %")
+    def nearly_used_up(self, tenant: Tenant) -> str:
+        """The quotas of which there is not much left, and the way to them."""
+        full = [quota_word(quota.name) for quota in tenant.quotas.all() if is_nearly_full(quota)]
+        if not full:
+            return "none"
+        query = {"tenant__id__exact": tenant.pk, "full": "nearly"}
+        url = reverse("admin:tenancy_quota_changelist", query=query)
+        return format_html('<a class="state state-holding" href="{}">▲ {}</a>', url, ", ".join(full))
 
     @admin.display(description="people")
     def people(self, tenant: Tenant) -> int:

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from tenancy import quotas
 from tenancy.models import User
 from tenancy.permissions import Rights
 from tenancy.trail import AuditEntry, Result
@@ -25,6 +26,14 @@ class TenantFilter(admin.RelatedFieldListFilter):
 def tenant_of(entry: AuditEntry) -> str:
     """Whose an audit entry is; who is nobody known is nobody's."""
     return entry.tenant or (PLATFORM if entry.actor else "-")
+
+
+UNITS = {quotas.CORES: "cores", quotas.MEMORY: "GB"}
+
+
+def quota_word(name: str) -> str:
+    """A quota's name, and what it is counted in."""
+    return f"{name} ({UNITS[name]})" if name in UNITS else name
 
 
 def rights_of(request: HttpRequest) -> Rights:

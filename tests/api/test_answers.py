@@ -12,7 +12,7 @@ from rest_framework.exceptions import ParseError
 from api import problems, requests
 from api.compression import accepts_gzip
 from api.parsers import JSONParser
-from tests.world import World
+from tests.world import Cast, World
 
 Call = Callable[..., Any]
 PATH = "/o2ims/v1/resources"
@@ -196,6 +196,14 @@ class Stream:
 def test_a_body_that_is_not_strict_json_is_refused(text: bytes) -> None:
     with pytest.raises(ParseError):
         JSONParser().parse(Stream(text))  # type: ignore[arg-type]
+
+
+def test_a_body_that_is_none_is_told_with_its_place(cast: Cast, call: Call) -> None:
+    for path in ("/admin/v1/roles", "/o2ims/v1/resourcePools"):
+        answer = call("alice", path, method="POST", data=b"{", content_type="application/json")
+        (fault,) = answer.json()["errors"]
+        assert (answer.status_code, fault["pointer"]) == (400, "")
+        assert "at line 1, column 2" in fault["detail"]
 
 
 def test_a_body_of_strict_json_is_read() -> None:

@@ -52,6 +52,12 @@ def test_a_login_leads_back_to_the_documentation(cast: Cast) -> None:
     assert (answer.status_code, answer["Location"]) == (302, "/docs/")
 
 
+@pytest.mark.parametrize(("path", "page"), [("/", "/docs/"), ("/docs", "/docs/"), ("/admin", "/admin/")])
+def test_who_leaves_out_the_end_of_an_address_is_led_to_the_page(db: None, path: str, page: str) -> None:
+    answer = Client().get(path)
+    assert (answer.status_code, answer["Location"]) == (302, page)
+
+
 @pytest.mark.usefixtures("private")
 def test_a_token_of_the_api_opens_no_documentation(cast: Cast) -> None:
     bearer = {"Authorization": f"Bearer {cast.tokens['root']}"}

@@ -69,7 +69,11 @@ class TestAPool:
     ) -> None:
         cast.join("oscar", "acme", "Operator")
         assert send("alice", "POST", POOLS, {"name": "workers"}).status_code == 201
-        assert send("oscar", "POST", POOLS, {"name": "workers"}).status_code == 409
+        refused = send("oscar", "POST", POOLS, {"name": "workers"})
+        assert (refused.status_code, refused.json()["errors"]) == (
+            409,
+            [{"pointer": "/name", "detail": "is taken"}],
+        )
         assert send("charlie", "POST", POOLS, {"name": "workers"}).status_code == 201
         assert [o.state for o in Operation.objects.order_by("started_at")] == ["done", "failed", "done"]
 

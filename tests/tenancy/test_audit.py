@@ -125,7 +125,15 @@ def test_one_entry_is_one_line_whatever_it_is_about(cast: Cast, call: Call) -> N
     call("alice", "/o2ims/v1/a\u202eb%0Ac%1b[31m", method="DELETE", headers={"X-Audit-Reason": "ticket 17"})
     (entry,) = told()
     assert entry.path == "/o2ims/v1/a\\u202eb\\nc\\x1b[31m"
-    assert entry.reason.startswith("ticket 17; ")
+    assert entry.reason == "ticket 17 — failed: There is nothing at this path."
+
+
+def test_the_callers_reason_and_ours_are_told_apart(cast: Cast, call: Call) -> None:
+    call("bob", POOLS, method="POST", headers={"X-Audit-Reason": "ticket 17"})
+    call("bob", POOLS, method="POST")
+    both, ours = (entry.reason for entry in told())
+    assert ours == "This needs the permission ResourcePool:create."
+    assert both == f"ticket 17 — refused: {ours}"
 
 
 def test_an_admin_change_shows_before_and_after_and_no_secret(cast: Cast, send: Call, edit: Call) -> None:

@@ -1,6 +1,7 @@
 """Quotas in the admin site: seen as bars with their numbers, changed with a reason, and in the trail."""
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +11,8 @@ from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from tenancy import quotas
-from tenancy.quotas import POOLS, RESOURCES, Quota
+from tenancy.models import Tenant
+from tenancy.quotas import MEMORY, POOLS, RESOURCES, Quota
 from tenancy.trail import AuditEntry
 from tests.world import Cast
 
@@ -70,6 +72,20 @@ def test_the_first_page_names_those_that_are_nearly_used_up(pages: dict[str, Cli
     assert shown.context["quotas"]["count"] == 1
     assert 'aria-label="9 of 10"' in shown.content.decode()
     assert rows(pages["iris"], "?" + shown.context["quotas"]["url"].partition("?")[2]) == [f"acme {POOLS}"]
+
+
+def test_tenants_that_have_nearly_used_one_up_or_are_suspended_are_marked(pages: dict[str, Client]) -> None:
+    Tenant.objects.filter(pk="globex").update(status=Tenant.Status.SUSPENDED)
+    page = pages["iris"].get(reverse("admin:tenancy_tenant_changelist")).content.decode()
+    (address,) = re.findall(rf'<a class="state state-holding" href="([^"]+)">▲ {POOLS}</a>', page)
+    assert rows(pages["iris"], "?" + address.partition("?")[2].replace("&amp;", "&")) == [f"acme {POOLS}"]
+    assert page.count('<span class="state state-down">✕ suspended</span>') == 1
+    assert page.count(">active<") == 1
+
+
+def test_are_named_with_what_they_are_counted_in(pages: dict[str, Client]) -> None:
+    Quota.objects.create(tenant_id="acme", name=MEMORY, used=3)
+    assert "maxMemoryGb (GB)</a>" in pages["iris"].get(reverse(LIST)).content.decode()
 
 
 @pytest.mark.parametrize(("who", "status"), [("iris", 403), ("alice", 302)])
