@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    dependencies = [("o2ims", "0005_quotas")]
+    dependencies = [("o2ims", "0006_change_announced")]
 
     operations = [
         migrations.AddField(
