@@ -11,6 +11,8 @@ from typing import Any
 
 import orjson
 
+MOST = 100  # faults that are told of one body
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
@@ -139,6 +141,8 @@ class Reading:
             self.fault(key, "is needed")
 
     def fault(self, key: str, detail: str, *within: object) -> None:
-        """Notes what is wrong with the value of `key`, or with what is `within` it."""
+        """Notes what is wrong with the value of `key`, or what is `within` it: the first `MOST` of all."""
+        if len(self._faults) >= MOST:
+            return
         steps = (str(step).replace("~", "~0").replace("/", "~1") for step in (key, *within))
         self._faults.append(Fault("".join(f"/{step}" for step in steps), detail))

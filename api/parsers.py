@@ -55,6 +55,8 @@ class JSONParser(BaseParser):
             ) from error
         except UnicodeDecodeError as error:
             raise ParseError(f"The body is not UTF-8: byte {error.start}.") from error
+        except ValueError as error:  # of an integer that would take Python long to read
+            raise ParseError("The JSON body holds a number of too many digits.") from error
         if _depth(value) > MAX_DEPTH:
             raise ParseError(f"The JSON body is nested deeper than {MAX_DEPTH}.")
         return value

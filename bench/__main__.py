@@ -9,7 +9,7 @@ from pathlib import Path
 os.environ.setdefault("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
 
 import bench
-from bench import audit, cluster, events, hanging, identity, large, reads, relist, sources, writes
+from bench import audit, cluster, events, hanging, identity, large, reads, relist, slow, sources, writes
 from bench.load import Effort
 from bench.table import Table
 from tests.peers.postgres import Postgres
@@ -26,6 +26,7 @@ CASES: dict[str, Measure] = {
     "identity": identity.measure,
     "audit": audit.measure,
     "events": events.measure,
+    "slow": slow.measure,
     "cluster": cluster.measure,
     "large": large.measure,
 }

@@ -53,7 +53,9 @@ _BACKEND: tuple[tuple[type[errors.BackendError], int, str], ...] = (  # the firs
 
 def handle(exc: Exception, context: dict[str, Any]) -> HttpResponse:
     """DRF's exception handler: every exception a view raises becomes a problem."""
-    request: HttpRequest = context["request"]._request
+    sent = context["request"]
+    sent._full_data = sent._data = {}  # a request ends in a cycle: what was refused need not wait for that
+    request: HttpRequest = sent._request
     for types, answer in _HANDLERS:
         if isinstance(exc, types):
             found: HttpResponse = answer(request, exc)

@@ -1,6 +1,8 @@
 """What every answer of an API root has in common."""
 
+import gc
 import gzip
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -190,6 +192,7 @@ class Stream:
         b"\xff",
         b"[" * 40 + b"]" * 40,
         b"[" * 5000,
+        b"9" * 5000,
         b"{}x",
     ],
 )
@@ -204,6 +207,35 @@ def test_a_body_that_is_none_is_told_with_its_place(cast: Cast, call: Call) -> N
         (fault,) = answer.json()["errors"]
         assert (answer.status_code, fault["pointer"]) == (400, "")
         assert "at line 1, column 2" in fault["detail"]
+
+
+def test_of_a_body_that_is_all_wrong_the_first_hundred_faults_are_told(cast: Cast, call: Call) -> None:
+    bomb = json.dumps({f"k{number}": number for number in range(60_000)})
+    answer = call("alice", "/admin/v1/roles", method="POST", data=bomb, content_type="application/json")
+    assert answer.status_code == 400
+    assert [fault["pointer"] for fault in answer.json()["errors"]] == [f"/k{n}" for n in range(100)]
+    assert len(answer.content) < 64 * 1024
+
+
+@pytest.mark.parametrize("path", ["/admin/v1/roles", "/o2ims/v1/resourcePools"])
+def test_a_body_that_was_refused_is_let_go_with_its_answer(cast: Cast, call: Call, path: str) -> None:
+    """A mebibyte of brackets is many times that in lists: it does not wait for a collection."""
+
+    def bombs() -> int:
+        return sum(isinstance(found, list) and len(found) > 100_000 for found in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            bomb = b"[" + b"[]," * 200_000 + b"[]]"
+            assert (
+                call("alice", path, method="POST", data=bomb, content_type="application/json").status_code
+                == 400
+            )
+        assert bombs() == 0
+    finally:
+        gc.enable()
 
 
 def test_a_body_of_strict_json_is_read() -> None:
