@@ -1,7 +1,11 @@
-"""Removing a tenant, which needs several layers: of its people and roles, and of what it has on backends.
+"""Removing a tenant, which needs several layers: of its people and roles, its subscriptions, and what it
+has on backends.
 
 A tenant that still has objects stays: they would be nobody's.
 """
+
+from collections.abc import Callable
+from contextlib import suppress
 
 from django.http import HttpResponse
 from rest_framework.request import Request
@@ -9,10 +13,13 @@ from rest_framework.request import Request
 from api import conditional
 from o2ims.models import Item, Operation
 from o2ims.views.asked import flag
+from subscriptions import book, journal, representation, store
+from subscriptions.models import Endpoint
+from subscriptions.subscription import Subscription
 from tenancy.audit import Deed, Entry, append
 from tenancy.directory import one_of
 from tenancy.models import Binding, Role, Tenant, Token, User
-from tenancy.permissions import Action
+from tenancy.permissions import Action, Resource
 from tenancy.quotas import Quota
 from tenancy.refusals import InUse
 from tenancy.representation import TENANT, Wire
@@ -26,7 +33,9 @@ class RemovableTenants(Tenants):
     """Tenants, which can be removed here."""
 
     def destroy(self, request: Request, id: str, **_path: str) -> HttpResponse:  # noqa: A002 - the path's name for it
-        """It is suspended, and then gone; with `cascade=true` its people and roles are too."""
+        """It is suspended, and then gone; with `cascade=true` its people, roles and subscriptions are too."""
+        if _subscriptions(id):
+            store.catch_up()  # where Redis is away, none ends
         with one_at_a_time():
             tenant = one_of(self.rows(request), id)
             before = self.noun.wire(tenant)
@@ -34,8 +43,10 @@ class RemovableTenants(Tenants):
             begin(tenant, cascade=flag(request._request, "cascade"))
             append([_suspending(request, tenant, before)])
         with one_at_a_time():
-            finish(tenant)
+            finish(tenant, lambda one: append([_ending(request, one)]))
             answers.tell(request, tenant, 204, before=before)
+        with suppress(store.Away):  # whoever reads it next brings it up
+            store.catch_up()
         return conditional.without_content(204)
 
 
@@ -44,30 +55,47 @@ def _suspending(request: Request, tenant: Tenant, before: Wire) -> Entry:
     return told(Deed.of(request._request), Action.UPDATE, tenant, before=before, after=TENANT.wire(tenant))
 
 
+def _ending(request: Request, one: Subscription) -> Entry:
+    return Deed.of(request._request).entry(
+        Action.DELETE,
+        Resource.SUBSCRIPTION,
+        one.id,
+        status=204,
+        label=book.host(one),
+        tenant=one.tenant or "",
+        before=representation.told(one),
+    )
+
+
 def begin(tenant: Tenant, *, cascade: bool) -> None:
     """Lets nobody of `tenant` in any more. Raises `InUse`, and changes nothing, where it still has objects,
-    or people or roles and no `cascade`."""
+    or people, roles or subscriptions and no `cascade`."""
     _must_have_nothing(tenant)
     users, roles = tenant.users.count(), tenant.roles.count()
-    if (users or roles) and not cascade:
-        raise InUse(
-            f"The tenant still has {users} users and {roles} roles: with ?cascade=true they go with it."
-        )
+    subscriptions = _subscriptions(tenant.pk)
+    if (users or roles or subscriptions) and not cascade:
+        has = f"{users} users, {roles} roles and {subscriptions} subscriptions"
+        raise InUse(f"The tenant still has {has}: with ?cascade=true they go with it.")
     tenant.status = Tenant.Status.PENDING_DELETION
     tenant.save()
 
 
-def finish(tenant: Tenant) -> None:
-    """Removes a tenant that is being removed. Raises `InUse` where somebody made something meanwhile: then it
-    stays as it is, and can be removed later."""
+def finish(tenant: Tenant, told: Callable[[Subscription], None]) -> None:
+    """Removes a tenant that is being removed, and has each of its subscriptions told. Raises `InUse` where
+    somebody made something meanwhile: then it stays as it is, and can be removed later."""
     with one_at_a_time():
         _must_have_nothing(tenant)
+        journal.end_all(tenant.pk, told)
         Binding.objects.filter(user__tenant=tenant).delete()
         Token.objects.filter(user__tenant=tenant).delete()
         User.objects.filter(tenant=tenant).delete()
         Role.objects.filter(tenant=tenant).delete()
         Quota.objects.filter(tenant=tenant).delete()
         tenant.delete()
+
+
+def _subscriptions(tenant: str) -> int:
+    return Endpoint.objects.filter(tenant=tenant).count()
 
 
 def _must_have_nothing(tenant: Tenant) -> None:

@@ -110,6 +110,15 @@ def end(subscription: Subscription, told: Told) -> None:
         return  # the next one who reads it brings it up
 
 
+def end_all(tenant: str, told: Callable[[Subscription], None]) -> None:
+    """All of a tenant end, in the caller's transaction; Redis has to be brought up after it. Each is told."""
+    with changing():
+        for id_ in Endpoint.objects.filter(tenant=tenant).order_by("pk").values_list("pk", flat=True):
+            subscription = current(str(id_))
+            if subscription is not None and _remove(subscription):
+                told(subscription)
+
+
 def current(id_: str) -> Subscription | None:
     """The subscription as it is now, by the journal."""
     row = Journal.objects.filter(subscription=id_).order_by("-version").first()

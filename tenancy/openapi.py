@@ -26,7 +26,10 @@ _FILTERS = {
     "roleId": "Only those of this role.",
 }
 _CASCADE = query(
-    "cascade", "The tenant's users and roles go with it.", "", schema={"type": "boolean", "default": False}
+    "cascade",
+    "The tenant's users, roles and subscriptions go with it.",
+    "",
+    schema={"type": "boolean", "default": False},
 )
 _IF_MATCH = {
     "name": "If-Match",

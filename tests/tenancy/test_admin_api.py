@@ -93,7 +93,7 @@ class TestATenant:
         where = f"{ADMIN}/tenants/globex"
         refused = edit("root", "DELETE", where)
         assert refused.status_code == 409
-        assert "1 users and 1 roles" in refused.json()["detail"]
+        assert "1 users, 1 roles and 0 subscriptions" in refused.json()["detail"]
         assert Tenant.objects.get(pk="globex").status == "active"  # what is refused changes nothing
         assert edit("root", "DELETE", f"{where}?cascade=maybe").status_code == 400
         assert edit("root", "DELETE", f"{where}?cascade=true").status_code == 204
