@@ -106,10 +106,13 @@ class Completion:
         refusals = claim.refusals + (one.outcome is Outcome.REFUSED)
         tried_at = claim.tried_at or now
         state = self._learn(endpoint, one.outcome, now) if endpoint else State.HEALTHY
-        over = self.schedule.is_over(
-            one.outcome, refusals or claim.number, (now - tried_at).total_seconds()
-        ) and (state is not State.SUSPENDED)
-        done = one.outcome is Outcome.DELIVERED or over
+        arrived = one.outcome is Outcome.DELIVERED
+        over = (
+            not arrived
+            and state is not State.SUSPENDED
+            and self.schedule.is_over(one.outcome, refusals or claim.number, (now - tried_at).total_seconds())
+        )
+        done = arrived or over
         if done:
             lane.waiting, lane.head = max(0, lane.waiting - 1), claim.sequence + 1
         lane.due_at = self._due(one, lane, now, done=done)
@@ -117,7 +120,7 @@ class Completion:
             self._rearrange(
                 endpoint, [other for other in lanes.values() if other.endpoint_id == endpoint.pk], now
             )
-        of_delivery = Delivery.State.DELIVERED if one.outcome is Outcome.DELIVERED else Delivery.State.WAITING
+        of_delivery = Delivery.State.DELIVERED if arrived else Delivery.State.WAITING
         if over:
             of_delivery = Delivery.State.DEAD
             metrics.DEAD.labels(one.outcome).inc()

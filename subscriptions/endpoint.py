@@ -21,11 +21,18 @@ class NoEndpoint(Exception):
 
 
 def resume(id_: str, told: Told = lambda: None) -> None:
-    """What waits is tried at once, whatever the endpoint did before. Raises `NoEndpoint`."""
+    """What waits is tried at once and for as long as what is new, whatever the endpoint did before. Raises
+    `NoEndpoint`."""
     with _locked(id_) as (endpoint, lanes):
         endpoint.state, endpoint.state_since, endpoint.reason = Endpoint.State.HEALTHY, timezone.now(), ""
         endpoint.failures, endpoint.failing_since = 0, None
         endpoint.save()
+        for lane in lanes:  # of what waits, nothing but the first of a lane has been tried
+            waiting = Delivery.objects.filter(
+                subscription=id_, lane=lane.number, state=Delivery.State.WAITING
+            )
+            first = waiting.filter(sequence__gte=lane.head).order_by("sequence").values("pk")[:1]
+            Delivery.objects.filter(pk__in=first).update(attempts=0, tried_at=None)
         _due(lanes)
         told()
 
