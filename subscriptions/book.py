@@ -60,6 +60,7 @@ class Book:
 
     def __init__(self, caller: Principal, scope: TenantScope, flavour: Representation) -> None:
         self._caller, self._scope, self._flavour = caller, scope, flavour
+        self._whole: bool | None = None
 
     def list(self, after: str, most: int, keep: Callable[[Subscription], bool]) -> list[Subscription]:
         """Up to `most` of them that `keep` keeps, in the order of ids, those behind `after`."""
@@ -124,7 +125,7 @@ class Book:
         return new
 
     def end(self, subscription: Subscription, told: Callable[[], None]) -> None:
-        """It ends. Raises `NotThere` where it has just ended."""
+        """It ends. Raises `NotThere` where it has just ended, and `store.Away`."""
         try:
             journal.end(subscription, told)
         except journal.Ended as error:
@@ -138,19 +139,29 @@ class Book:
 
     def _ids(self) -> Sequence[str]:
         try:
+            self._must_be_whole()
             return store.ids(self._scope.tenant, everybody=self._scope.all)
         except store.Away:
             rows = store.latest(store.newest())
-            return sorted(
-                str(row.subscription) for row in rows if self._scope.all or row.tenant == self._scope.tenant
-            )
+            tenant = self._scope.tenant or ""
+            return sorted(str(row.subscription) for row in rows if self._scope.all or row.tenant == tenant)
 
-    @staticmethod
-    def _read(ids: Iterable[str]) -> Sequence[Subscription]:
+    def _read(self, ids: Iterable[str]) -> Sequence[Subscription]:
         try:
+            self._must_be_whole()
             return store.read(list(ids))
         except store.Away:
             return [one for id_ in ids if (one := journal.current(id_)) is not None]
+
+    def _must_be_whole(self) -> None:
+        """A Redis that has forgotten, or missed, something is brought up before it is believed. Raises
+        `store.Away`."""
+        if self._whole is None:
+            self._whole = False
+            store.catch_up()
+            self._whole = True
+        if not self._whole:
+            raise store.Away("it could not be brought up")
 
     def _is_mine(self, subscription: Subscription) -> bool:
         """The second wall, and the root's own."""

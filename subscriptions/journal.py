@@ -98,8 +98,9 @@ def change(subscription: Subscription, was: Subscription, told: Told) -> None:
 
 
 def end(subscription: Subscription, told: Told) -> None:
-    """The subscription ends: nothing is sent any more. Raises `Ended`. Where Redis is away it ends all the
-    same: what guards it has forgotten it."""
+    """The subscription ends: nothing is sent any more. Raises `Ended`, and `store.Away`: then it goes on.
+    Where Redis goes away in between, it has ended: what guards it has forgotten it."""
+    store.catch_up()
     with changing():
         if not _remove(subscription):
             raise Ended
@@ -150,9 +151,10 @@ def _append(subscription: Subscription) -> None:
 
 def _remove(subscription: Subscription) -> bool:
     """Takes it out; whether it was there. Its deliveries go later (`subscriptions/retention.py`)."""
-    removed, _ = Endpoint.objects.filter(pk=subscription.id).delete()
-    if not removed:
+    endpoint = Endpoint.objects.select_for_update().filter(pk=subscription.id).first()
+    if endpoint is None:
         return False
+    endpoint.delete()  # locked before its lanes, as by everybody
     if subscription.tenant:
         quotas.give_back(subscription.tenant, quotas.SUBSCRIPTIONS)
     Journal.objects.create(subscription=subscription.id, tenant=subscription.tenant or "", data=None)
