@@ -81,6 +81,7 @@ class Gateway:
         self.web = self._process("web", "serve", "--port", str(self.port))
         self.worker = self._process("worker", "worker", "--ops-port", str(self.ops_port))
         self.both = self._process("both", "serve", "--with-worker", "--port", str(self.port))
+        self._others: list[Process] = []
         if not seeded:
             self._tokens[postgres.port] = self._seed()
             postgres.create("gateway_seed", template=name)
@@ -109,6 +110,12 @@ class Gateway:
         port = self._three_ports()
         return self._process("web-2", "serve", "--port", str(port)), port
 
+    def another_worker(self) -> Process:
+        """A second worker, not started; it ends with the gateway."""
+        name = f"worker-{len(self._others) + 2}"
+        self._others.append(self._process(name, "worker", "--ops-port", str(free_port())))
+        return self._others[-1]
+
     @contextmanager
     def database(self) -> Iterator[psycopg.Connection]:
         """The database in other hands, in one transaction."""
@@ -133,7 +140,7 @@ class Gateway:
                 process.wait_ready(lambda: self.get("", "/readyz").status == 200)
 
     def close(self) -> None:
-        for process in (self.both, self.web, self.worker):
+        for process in (self.both, self.web, self.worker, *self._others):
             process.stop()
         self.den.close()
 

@@ -15,14 +15,15 @@ from subscriptions import signing
 Answering = Callable[["Received"], int]
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Received:
-    """One POST: `at` is when its first byte was read, in Unix seconds."""
+    """One POST: `at` is when its first byte was read, in Unix seconds; `status` is the answer, or 0."""
 
     path: str
     headers: dict[str, str]
     body: bytes
     at: float
+    status: int = 0
 
     @property
     def json(self) -> Any:
@@ -44,14 +45,15 @@ class Received:
         return body["notificationEventType"], state.get("name", "")
 
 
-@dataclass
+@dataclass(eq=False)
 class Sink:
     """`answer` gives the status of each POST (204 by default); `got` are those that were answered 2xx,
-    `tried` are all."""
+    `tried` are all. Until `dripping` is set, if there is one, answers come byte by byte and have no end."""
 
     answer: Answering = lambda _: 204
     headers: dict[str, str] = field(default_factory=dict)
     tls: ssl.SSLContext | None = None
+    dripping: threading.Event | None = None
     got: list[Received] = field(default_factory=list)
     tried: list[Received] = field(default_factory=list)
     asked: int = 0
@@ -72,17 +74,26 @@ class Sink:
                 given = {name.lower(): value for name, value in self.headers.items()}
                 found = Received(self.path, given, body, at)
                 sink.tried.append(found)
-                status = sink.answer(found)
+                status = found.status = sink.answer(found)
                 if 200 <= status < 300:
                     sink.got.append(found)
                 self._end(status)
 
             def _end(self, status: int) -> None:
                 self.send_response(status)
+                if sink.dripping is not None:
+                    self._drip(sink.dripping)
                 for name, value in sink.headers.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+
+            def _drip(self, until: threading.Event) -> None:
+                self.flush_headers()
+                self.wfile.write(b"X-Drip: ")
+                while not until.wait(0.05):
+                    self.wfile.write(b"x")
+                self.wfile.write(b"\r\n")
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
                 pass
