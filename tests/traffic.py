@@ -34,7 +34,9 @@ ONCE = {
     ("POST", f"/{INVENTORY_ROOTS[0]}/v1/subscriptions", 201): _SIGNING,
     ("POST", "/o2ims/v1/subscriptions/{subscriptionId}/rotate-secret", 200): _SIGNING,
 }
-TEXTS = re.compile(rb"nwt_[A-Za-z0-9_-]{40}|whsec_[A-Za-z0-9+/]{40}|PRIVATE KEY|argon2id?\$|postgresql://|rediss?://")
+TEXTS = re.compile(
+    rb"nwt_[A-Za-z0-9_-]{40}|whsec_[A-Za-z0-9+/]{40}|PRIVATE KEY|argon2id?\$|postgresql://|rediss?://"
+)
 SELECTED = re.compile(r"fields|marker=")  # selectors, or what may carry them on
 #: Made once and for all, before any test has changed a view.
 DOCUMENT: dict[str, Any] = json.loads(
