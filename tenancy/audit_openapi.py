@@ -4,8 +4,9 @@ from typing import Any
 
 from api.openapi import SECURITY, answer, problems, reference
 from api.openapi_parts import query
-from tenancy.exports import FORMATS, Format
+from tenancy.exports import TRAIL
 from tenancy.schemas import SCHEMAS
+from tenancy.tables import FORMATS, Format
 from tenancy.trail import AuditEntry
 
 _PROBLEMS = (400, 401, 403, 404, 405, 406, 413, 500, 503)
@@ -62,7 +63,8 @@ def _list() -> dict[str, Any]:
 
 def _file(to: Format) -> str:
     """What an export of one entry looks like."""
-    return (to.head + to.lines([AuditEntry(id=4711, actor="alice@acme", action="create")])).decode()
+    wires = TRAIL.wires([AuditEntry(id=4711, actor="alice@acme", action="create")])
+    return (to.head(TRAIL.keys) + to.lines(wires)).decode()
 
 
 def _one() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 the admin site, of the command, and of an export's own entry."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -36,16 +36,7 @@ class Selection:
     @classmethod
     def of(cls, query: Query, *besides: str) -> "Selection":
         """That of a request's parameters; `besides` belong to something else. Raises `PageError`."""
-        given = {}
-        for name, values in query.items():
-            if name in besides:
-                continue
-            if name not in NAMES:
-                raise PageError(name, f"is not known here; there are {', '.join((*NAMES, *besides))}")
-            if len(values) > 1 or not values[0].isprintable() or not 0 < len(values[0]) <= LONGEST:
-                raise PageError(name, f"must be given once, in 1 to {LONGEST} printable characters")
-            given[name] = values[0]
-        selection = cls(given)
+        selection = cls(parameters(query, NAMES, *besides))
         selection.rows(AuditEntry.objects.none())  # so that what is wrong with a value is told at once
         return selection
 
@@ -53,11 +44,11 @@ class Selection:
         """Those of `rows` that are wanted: from `from` on, before `to`."""
         wanted: dict[str, Any] = {_EQUAL[name]: text for name, text in self.given.items() if name in _EQUAL}
         if text := self.given.get("from"):
-            wanted["timestamp__gte"] = _time("from", text)
+            wanted["timestamp__gte"] = time_of("from", text)
         if text := self.given.get("to"):
-            wanted["timestamp__lt"] = _time("to", text)
+            wanted["timestamp__lt"] = time_of("to", text)
         if text := self.given.get("userId"):
-            wanted["user_id"] = _uuid(text)
+            wanted["user_id"] = uuid_of("userId", text)
         if text := self.given.get("result"):
             wanted["result"] = _result(text)
         found = Q(**wanted)
@@ -69,7 +60,23 @@ class Selection:
         return rows.filter(found)
 
 
-def _time(name: str, text: str) -> datetime:
+def parameters(query: Query, names: Collection[str], *besides: str) -> dict[str, str]:
+    """Those of a request that select something, each given once; `besides` belong to something else. Raises
+    `PageError`."""
+    given = {}
+    for name, values in query.items():
+        if name in besides:
+            continue
+        if name not in names:
+            raise PageError(name, f"is not known here; there are {', '.join((*names, *besides))}")
+        if len(values) > 1 or not values[0].isprintable() or not 0 < len(values[0]) <= LONGEST:
+            raise PageError(name, f"must be given once, in 1 to {LONGEST} printable characters")
+        given[name] = values[0]
+    return given
+
+
+def time_of(name: str, text: str) -> datetime:
+    """The time that parameter `name` says. Raises `PageError`."""
     try:
         at = (
             parse_datetime(text)
@@ -83,11 +90,12 @@ def _time(name: str, text: str) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def _uuid(text: str) -> uuid.UUID:
+def uuid_of(name: str, text: str) -> uuid.UUID:
+    """The UUID that parameter `name` says. Raises `PageError`."""
     try:
         return uuid.UUID(text)
     except ValueError as error:
-        raise PageError("userId", "must be a UUID") from error
+        raise PageError(name, "must be a UUID") from error
 
 
 def _result(text: str) -> str:

@@ -17,17 +17,19 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_GET, require_safe
 
 from api.pages import PageError
-from tenancy.admin.entries import Entries, SelectionFilter, asked
+from tenancy.admin.entries import SelectionFilter
 from tenancy.admin.page import deed_of
+from tenancy.admin.selecting import Pages
 from tenancy.admin.words import outcome_word, tenant_of
 from tenancy.differences import difference, pretty
 from tenancy.directory import NotListed, one_of
-from tenancy.exports import FORMATS, exported
+from tenancy.exports import exported
 from tenancy.models import Binding, Role, Tenant, Token, User
 from tenancy.permissions import Resource
 from tenancy.proof import VERIFY, prove, said
 from tenancy.readonly import ReadOnlyAdmin
-from tenancy.selection import LONGEST
+from tenancy.selection import LONGEST, Selection
+from tenancy.tables import FORMATS
 from tenancy.times import exactly
 from tenancy.trail import AuditEntry, AuditSeal, moment
 
@@ -66,9 +68,9 @@ class AuditEntryAdmin(ReadOnlyAdmin):
             *super().get_urls(),
         ]
 
-    def get_changelist(self, request: HttpRequest, **more: Any) -> type[Entries]:  # noqa: ARG002
+    def get_changelist(self, request: HttpRequest, **more: Any) -> type[Pages]:  # noqa: ARG002
         """By pages of ids."""
-        return Entries
+        return Pages
 
     @method_decorator(require_safe)
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
@@ -97,7 +99,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         if not self.has_export_permission(request):
             raise PermissionDenied
         try:
-            selection = asked(request.GET)
+            selection: Selection = SelectionFilter.asked(request.GET)
         except PageError:
             return HttpResponseRedirect(f"{_list()}?{request.GET.urlencode()}")  # which says what is wrong
         return exported(AuditEntry.objects.all(), selection, to, by=deed_of(request))

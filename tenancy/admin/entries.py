@@ -1,134 +1,38 @@
-"""The list of audit entries in the admin site: narrowed by a form whose fields are the parameters of
-`/admin/v1/audit`, so that a link is a saved view; pages by id, so that none is counted and none shifts.
-"""
+"""The form that narrows the list of audit entries in the admin site: its fields are the parameters of
+`/admin/v1/audit`."""
 
-from collections.abc import Iterator
-from datetime import timedelta
-from typing import Any
-from urllib.parse import urlencode
+from django.contrib.admin.views.main import PAGE_VAR
+from django.http import QueryDict
 
-from django.contrib import admin
-from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR, ChangeList
-from django.db.models import QuerySet
-from django.http import HttpRequest, QueryDict
-from django.utils import timezone
-
-from api.pages import PageError
-from tenancy.models import Tenant
+from tenancy.admin.selecting import FormFilter, filled
 from tenancy.permissions import Action, Resource
 from tenancy.proof import PRUNE, VERIFY
 from tenancy.selection import Selection
-from tenancy.trail import AuditEntry, Result
+from tenancy.trail import Result
 
 ACTIONS = (*(one for one in Action if one is not Action.MANAGE), "login", "logout", "password", PRUNE, VERIFY)
 KINDS = (*Resource, "Session")
-TENANTS = 200  # that are offered; any other may be written
-SPANS = {
-    "last hour": timedelta(hours=1),
-    "last 24 hours": timedelta(hours=24),
-    "last 7 days": timedelta(days=7),
-}
-_LABELS = {
-    "from": "From",
-    "to": "Before",
-    "tenantId": "Tenant",
-    "userName": "Person",
-    "action": "Action",
-    "result": "Outcome",
-    "resource": "Kind",
-    "resourceId": "Object id",
-    "requestId": "Request id",
-    "userId": "User id",
-}
 
 
-def asked(query: QueryDict) -> Selection:
-    """What a form or a link asks for: a field that was left empty asks for nothing. Raises `PageError`."""
-    given = {name: query.getlist(name) for name in query if any(query.getlist(name))}
-    return Selection.of(given, PAGE_VAR)
+class SelectionFilter(FormFilter):
+    """The form."""
 
+    labels = {
+        "from": "From",
+        "to": "Before",
+        "tenantId": "Tenant",
+        "userName": "Person",
+        "action": "Action",
+        "result": "Outcome",
+        "resource": "Kind",
+        "resourceId": "Object id",
+        "requestId": "Request id",
+        "userId": "User id",
+    }
+    offered = {"action": ACTIONS, "result": Result.values, "resource": KINDS}
+    hidden = ("userId",)
 
-class SelectionFilter(admin.ListFilter):
-    """The form. What is wrong with a value is said, and then nothing is shown: never too much."""
-
-    title = "selection"
-    template = "admin/tenancy/auditentry/selection.html"
-
-    def __init__(self, request: HttpRequest, params: dict[str, Any], model: Any, model_admin: Any) -> None:
-        super().__init__(request, params, model, model_admin)
-        params.clear()  # all of them are ours
-        self.search = request.GET.get(SEARCH_VAR, "")
-        self.selection, self.error = Selection({}), ""
-        try:
-            self.selection = asked(request.GET)
-        except PageError as error:
-            self.error = f"{_LABELS.get(error.parameter, error.parameter)} {error.detail}."
-
-    def has_output(self) -> bool:
-        """Always."""
-        return True
-
-    def expected_parameters(self) -> list[str | None]:
-        """Its parameters."""
-        return list(_LABELS)
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:  # noqa: ARG002
-        """What is asked for."""
-        return queryset.none() if self.error else self.selection.rows(queryset)
-
-    def choices(self, changelist: Any) -> Iterator[Any]:
-        """Links to usual spans of time, beside whatever else is asked for."""
-        for words, span in SPANS.items():
-            start = f"{timezone.now() - span:%Y-%m-%dT%H:%M:%SZ}"
-            yield {"display": words, "query_string": changelist.get_query_string({"from": start}, ["to"])}
-
-    def fields(self) -> Iterator[dict[str, Any]]:
-        """Name, label, value and what is offered, of each field."""
-        offered = {"action": ACTIONS, "result": Result.values, "resource": KINDS}
-        for name, label in _LABELS.items():
-            value = self.request.GET.get(name, "")
-            options = list(offered.get(name, ()))
-            if options and value and value not in options:
-                options.append(value)
-            yield {"name": name, "label": label, "value": value, "options": options}
-
-    def tenants(self) -> list[str]:
-        """The ids of those there are now."""
-        return list(Tenant.objects.values_list("pk", flat=True)[:TENANTS])
-
-
-class Entries(ChangeList):
-    """A page of entries, newest first: those whose ids are below the one that the URL names, if any."""
-
-    def get_ordering(self, request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:  # noqa: ARG002
-        """As they were written."""
-        return ["-pk"]
-
-    def get_results(self, request: HttpRequest) -> None:  # noqa: ARG002
-        """One page, and one row more to know whether there is another."""
-        rows: QuerySet[AuditEntry] = self.queryset
-        below = self.page_num if self.page_num > 1 else None
-        found = list((rows.filter(pk__lt=below) if below else rows)[: self.list_per_page + 1])
-        self.result_list = found[: self.list_per_page]
-        self.result_count = self.full_result_count = len(self.result_list)
-        self.show_full_result_count = self.show_admin_actions = False
-        self.can_show_all = self.multi_page = False
-        more = len(found) > self.list_per_page
-        self.older = self.get_query_string({PAGE_VAR: self.result_list[-1].pk}) if more else ""
-        self.newest = self.get_query_string() if below else ""
-        self.newer = self._newer(below) if below else ""
-
-    @property
-    def narrowed(self) -> str:
-        """What is selected, as a query."""
-        return urlencode(self.filter_specs[0].selection.given)  # type: ignore[attr-defined]
-
-    @property
-    def fault(self) -> str:
-        """What is wrong with what was asked for."""
-        return str(self.filter_specs[0].error)  # type: ignore[attr-defined]
-
-    def _newer(self, below: int) -> str:
-        rows = self.queryset.filter(pk__gte=below).order_by("pk")
-        next_page = list(rows.values_list("pk", flat=True)[: self.list_per_page])
-        return self.get_query_string({PAGE_VAR: next_page[-1] + 1}) if next_page else ""
+    @classmethod
+    def asked(cls, query: QueryDict) -> Selection:
+        """What a form or a link asks for. Raises `PageError`."""
+        return Selection.of(filled(query), PAGE_VAR)

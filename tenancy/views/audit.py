@@ -13,11 +13,12 @@ from api.renderers import JSONRenderer
 from tenancy import audit_openapi
 from tenancy.audit import Deed
 from tenancy.directory import Directory, NotListed
-from tenancy.exports import CSV, JSON_LINES, Format, exported
+from tenancy.exports import exported
 from tenancy.guard import permit, principal_of
 from tenancy.permissions import Action, Resource
 from tenancy.representation import AUDIT
 from tenancy.selection import Selection
+from tenancy.tables import CSV, JSON_LINES, Format
 from tenancy.trail import AuditEntry
 from tenancy.views import answers
 

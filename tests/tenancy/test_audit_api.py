@@ -13,7 +13,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from tenancy.audit import Deed, append, waiting
-from tenancy.exports import CSV, JSON_LINES, written
+from tenancy.exports import written
+from tenancy.tables import CSV, JSON_LINES
 from tenancy.trail import AuditEntry, Result
 from tests.gateway import Gateway
 from tests.world import Cast

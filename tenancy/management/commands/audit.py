@@ -15,6 +15,7 @@ from tenancy.proof import prove, said
 from tenancy.pruning import prune
 from tenancy.refusals import Refused
 from tenancy.selection import NAMES, Selection
+from tenancy.tables import FORMATS
 from tenancy.trail import AuditEntry
 
 
@@ -29,7 +30,7 @@ class Command(BaseCommand):
         verify = parts.add_parser("verify", help="every seal and every entry; exit code 1 if it is not whole")
         verify.add_argument("--head", default="", help="a number:hash that verify printed earlier")
         export = parts.add_parser("export", help="to standard output")
-        export.add_argument("--format", choices=[one.suffix for one in exports.FORMATS], default="jsonl")
+        export.add_argument("--format", choices=[one.suffix for one in FORMATS], default="jsonl")
         export.add_argument(
             "--seals", action="store_true", help="the seals and public keys instead (JSON Lines)"
         )
@@ -66,7 +67,7 @@ class Command(BaseCommand):
         if options["seals"]:
             out.writelines(exports.seals())
             return
-        to = next(one for one in exports.FORMATS if one.suffix == options["format"])
+        to = next(one for one in FORMATS if one.suffix == options["format"])
         out.writelines(exports.written(selection.rows(AuditEntry.objects.filter(pk__lte=newest)), to))
 
     def _prune(self, options: dict[str, Any]) -> None:
