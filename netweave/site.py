@@ -7,6 +7,7 @@ from django.contrib.admin.apps import AdminConfig
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
+from django.urls import include, path, reverse
 
 
 class NetweaveAdminConfig(AdminConfig):
@@ -47,10 +48,33 @@ class NetweaveSite(AdminSite):
         shown = panels(request.user) if isinstance(request.user, get_user_model()) else {}
         return super().index(request, {**shown, **(extra_context or {})})
 
+    def get_urls(self) -> list[Any]:
+        """Django's, and the pages of what is no row."""
+        from subscriptions.admin.subscriptions import SubscriptionPages  # noqa: PLC0415 - as above
+
+        pages = path("subscriptions/subscription/", include(SubscriptionPages(self).urls()))
+        return [pages, *super().get_urls()]
+
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """In the order the pages are registered, who before what, and not in the alphabet's."""
         order = list(self._registry)
         apps = super().get_app_list(request, app_label)
         for app in apps:
             app["models"].sort(key=lambda page: order.index(page["model"]))
-        return sorted(apps, key=lambda app: order.index(app["models"][0]["model"]))
+        apps.sort(key=lambda app: order.index(app["models"][0]["model"]))
+        for app in apps:
+            if app["app_label"] == "subscriptions" and request.user.has_perm("subscriptions.view_endpoint"):
+                app["models"].insert(0, _SUBSCRIPTIONS | {"admin_url": reverse(_LISTED)})
+        return apps
+
+
+_LISTED = "admin:subscriptions_subscription_changelist"
+#: In the menu: they live in Redis, so there is no model of them.
+_SUBSCRIPTIONS = {
+    "model": None,
+    "name": "Subscriptions",
+    "object_name": "Subscription",
+    "perms": {"add": False, "change": False, "delete": False, "view": True},
+    "add_url": None,
+    "view_only": True,
+}

@@ -8,6 +8,7 @@
 import uuid
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -137,6 +138,7 @@ class Delivery(models.Model):
                 fields=["ended_at"], name="delivery_ended", condition=models.Q(ended_at__isnull=False)
             ),
             models.Index(fields=["created_at"], name="delivery_by_time"),
+            models.Index(fields=["id"], name="delivery_dead", condition=models.Q(state="dead")),
         ]
 
     def __str__(self) -> str:
@@ -161,6 +163,10 @@ class Attempt(models.Model):
 
     class Meta:
         ordering = ["id"]
+        indexes = [
+            # They come in the order of time, and it never changes: by it a day's or an hour's are found.
+            BrinIndex(fields=["started_at"], name="attempt_by_time", pages_per_range=16, autosummarize=True)
+        ]
 
     def __str__(self) -> str:
         return f"attempt {self.number} of {self.delivery_id}"

@@ -60,17 +60,17 @@ class Selection:
         return rows.filter(found)
 
 
-def parameters(query: Query, names: Collection[str], *besides: str) -> dict[str, str]:
-    """Those of a request that select something, each given once; `besides` belong to something else. Raises
-    `PageError`."""
+def parameters(query: Query, names: Collection[str], *besides: str, longest: int = LONGEST) -> dict[str, str]:
+    """Those of a request that select something, each given once, in up to `longest` characters; `besides`
+    belong to something else. Raises `PageError`."""
     given = {}
     for name, values in query.items():
         if name in besides:
             continue
         if name not in names:
             raise PageError(name, f"is not known here; there are {', '.join((*names, *besides))}")
-        if len(values) > 1 or not values[0].isprintable() or not 0 < len(values[0]) <= LONGEST:
-            raise PageError(name, f"must be given once, in 1 to {LONGEST} printable characters")
+        if len(values) > 1 or not values[0].isprintable() or not 0 < len(values[0]) <= longest:
+            raise PageError(name, f"must be given once, in 1 to {longest} printable characters")
         given[name] = values[0]
     return given
 

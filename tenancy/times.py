@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.timesince import timesince
+from django.utils.timesince import timesince, timeuntil
 
 
 def exactly(field: str, words: str, *, never: str = "-") -> Callable[[Any, Any], str]:
@@ -31,6 +31,15 @@ def ago(at: datetime) -> str:
     seconds = int((timezone.now() - at).total_seconds())
     since = f"{max(seconds, 0)} seconds" if seconds < 60 else timesince(at)
     return format_html('<time datetime="{}" title="{} UTC">{} ago</time>', at.isoformat(), _digits(at), since)
+
+
+def until(at: datetime) -> str:
+    """In how long `at` will be."""
+    seconds = int((at - timezone.now()).total_seconds())
+    if seconds <= 0:
+        return format_html('<time datetime="{}" title="{} UTC">now</time>', at.isoformat(), _digits(at))
+    left = f"{seconds} seconds" if seconds < 60 else timeuntil(at)
+    return format_html('<time datetime="{}" title="{} UTC">in {}</time>', at.isoformat(), _digits(at), left)
 
 
 def _digits(at: datetime) -> str:

@@ -54,6 +54,12 @@ def test_the_menu_is_in_the_order_of_who_before_what(admin: Client) -> None:
             ],
         ),
         ("What", ["Sources", "Items", "Changes", "Operations"]),
+        ("Events", ["Subscriptions", "Deliveries"]),
+    ]
+    (events,) = admin.get("/admin/subscriptions/").context["app_list"]
+    assert [page["admin_url"] for page in events["models"]] == [
+        "/admin/subscriptions/subscription/",
+        "/admin/subscriptions/delivery/",
     ]
     assert [app["name"] for app in admin.get("/admin/o2ims/").context["app_list"]] == ["What"]
 
@@ -64,6 +70,7 @@ def test_an_empty_list_says_why_and_one_without_hits_leads_out(admin: Client) ->
     )
     assert "the list of sources says why" in read(admin, "o2ims_item")
     assert "within the time that changes are kept" in read(admin, "o2ims_change")
+    assert "There are no deliveries. Changes that a subscription" in read(admin, "subscriptions_delivery")
     assert '<a href="?">Show all users</a>' in read(admin, "tenancy_user", q="nobody-like-that")
 
 

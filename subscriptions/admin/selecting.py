@@ -1,0 +1,56 @@
+"""The list of deliveries in the admin site: its form, and pages whose rows know what their tables do not."""
+
+from collections.abc import Sequence
+
+from django.contrib.admin.views.main import PAGE_VAR
+from django.http import HttpRequest, QueryDict
+
+from subscriptions.models import Delivery, Endpoint, Lane
+from subscriptions.selection import CLASSES, TRIED, Selection
+from tenancy.admin.selecting import FormFilter, Pages, filled
+
+
+class SelectionFilter(FormFilter):
+    """The form."""
+
+    labels = {
+        "from": "From",
+        "to": "Before",
+        "state": "State",
+        "tenantId": "Tenant",
+        "statusClass": "Status",
+        "subscription": "Subscription",
+        "requestId": "Request id",
+        "triedFrom": "Tried from",
+        "triedTo": "Tried before",
+        "tried": "Attempt",
+        "ids": "Ids",
+    }
+    offered = {"state": Delivery.State.values, "statusClass": CLASSES, "tried": TRIED}
+    hidden = ("triedFrom", "triedTo", "tried", "ids")
+
+    @classmethod
+    def asked(cls, query: QueryDict) -> Selection:
+        """What a form or a link asks for. Raises `PageError`."""
+        return Selection.of(filled(query), PAGE_VAR)
+
+
+class DeliveryPages(Pages):
+    """A page of deliveries; each row's `whose` is its tenant (None: its subscription has ended),
+    `lane_of` its lane."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """One page, with the tenants and lanes of its rows, which may be chosen from."""
+        super().get_results(request)
+        found(self.result_list)
+        self.show_admin_actions = True
+
+
+def found(rows: Sequence[Delivery]) -> None:
+    """Gives each row what the tables of endpoints and lanes say."""
+    ids = {row.subscription for row in rows}
+    whose = dict(Endpoint.objects.filter(pk__in=ids).values_list("pk", "tenant"))
+    lanes = {(lane.endpoint_id, lane.number): lane for lane in Lane.objects.filter(endpoint__in=ids)}
+    for row in rows:
+        row.whose = whose.get(row.subscription)  # type: ignore[attr-defined]
+        row.lane_of = lanes.get((row.subscription, row.lane))  # type: ignore[attr-defined]

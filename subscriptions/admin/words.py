@@ -1,0 +1,72 @@
+"""What the pages of subscriptions and deliveries have in common: words for states and ends, and links."""
+
+from typing import Any
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils.html import format_html
+
+from subscriptions.figures import Figures, Rate
+from subscriptions.models import Delivery, Endpoint
+from subscriptions.schedule import Outcome
+from tenancy.times import ago
+
+_STATES = {
+    Endpoint.State.HEALTHY: ("up", "●"),
+    Endpoint.State.PROBING: ("holding", "▲"),
+    Endpoint.State.SUSPENDED: ("down", "✕"),
+    Delivery.State.DELIVERED: ("up", "●"),
+    Delivery.State.WAITING: ("starting", "○"),
+    Delivery.State.DEAD: ("down", "✕"),
+}
+
+
+def state_word(state: str, live: str = "") -> str:
+    """Of an endpoint or a delivery: a word, a shape and a colour; `live` names it where it may change while
+    somebody looks."""
+    name = format_html(' data-live="{}"', live) if live else ""
+    colour, words = state_mark(state)
+    return format_html('<span class="state state-{}"{}>{}</span>', colour, name, words)
+
+
+def state_mark(state: str) -> tuple[str, str]:
+    """Of an endpoint or a delivery: its colour, its shape and word."""
+    colour, mark = _STATES[state]  # type: ignore[index]
+    word = Delivery.State.DEAD.label if state == Delivery.State.DEAD else state
+    return colour, f"{mark} {word}"
+
+
+def last_word(found: Figures) -> str:
+    """What came of the last attempt, and when."""
+    if found.last_at is None:
+        return "Never"
+    if found.last_outcome == Outcome.DELIVERED:
+        return format_html("Delivered {}", ago(found.last_at))
+    what = found.last_status or found.last_outcome
+    return format_html('<span class="state state-down">✕ Failed: {}</span>, {}', what, ago(found.last_at))
+
+
+def rate_word(rate: Rate) -> str:
+    """The share of attempts that were answered 2xx, with the numbers on hover."""
+    title = f"{rate.arrived} of {rate.tried} attempts"
+    return format_html('<span title="{}">{}</span>', title, rate.percent)
+
+
+def ended_word(outcome: str, status: int | None) -> str:
+    """How an attempt ended, in a word, and with what status."""
+    return f"{outcome}, {status}" if status else outcome or "-"
+
+
+def subscription_link(id_: UUID | str) -> str:
+    """The first eight characters, as the way to the page of it."""
+    return format_html('<a href="{}" title="{}">{}</a>', subscription_page(id_), id_, str(id_)[:8])
+
+
+def subscription_page(id_: UUID | str) -> str:
+    """Where the page of a subscription is."""
+    return reverse("admin:subscriptions_subscription_change", args=[str(id_)])
+
+
+def deliveries(**query: Any) -> str:
+    """Where those deliveries are listed."""
+    return reverse("admin:subscriptions_delivery_changelist", query=query or None)
