@@ -1,4 +1,5 @@
-"""The first page of the admin site: is every backend there, who is near a quota, what was done last, what was
+"""The first page of the admin site: is every backend there, does every
+subscriber hear, who is near a quota, what was done last, what was
 refused or failed, which credentials are about to end. Each number leads to the list that explains it; who may
 not see a list is not told its number."""
 
@@ -14,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from netweave import tls
+from netweave.sending import sending
 from o2ims.admin.words import error_of, heard_of, latency_of, state_of
 from o2ims.models import Source
 from tenancy.admin.endings import SOON, ending
@@ -38,6 +40,8 @@ def panels(user: User) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if user.has_perm("o2ims.view_source"):
         found["backends"] = _backends()
+    if user.has_perm("subscriptions.view_delivery") and user.has_perm("subscriptions.view_endpoint"):
+        found["sending"] = sending()
     if user.has_perm("tenancy.view_quota"):
         found["quotas"] = _quotas()
     if user.has_perm("tenancy.view_auditentry"):

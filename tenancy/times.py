@@ -1,7 +1,7 @@
 """Times on admin pages: exact and in UTC, or relative with the exact time on hover."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -40,6 +40,11 @@ def until(at: datetime) -> str:
         return format_html('<time datetime="{}" title="{} UTC">now</time>', at.isoformat(), _digits(at))
     left = f"{seconds} seconds" if seconds < 60 else timeuntil(at)
     return format_html('<time datetime="{}" title="{} UTC">in {}</time>', at.isoformat(), _digits(at), left)
+
+
+def days(span: timedelta) -> str:
+    """A span of time, in days where it is of whole ones."""
+    return f"{span.days} days" if span == timedelta(days=span.days) else str(span)
 
 
 def _digits(at: datetime) -> str:

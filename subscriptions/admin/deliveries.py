@@ -25,7 +25,7 @@ from tenancy.admin.page import deed_of
 from tenancy.permissions import Action, Resource
 from tenancy.readonly import ReadOnlyAdmin
 from tenancy.tables import FORMATS, answered
-from tenancy.times import exactly, until
+from tenancy.times import days, exactly, until
 
 LONGEST_REASON = 500
 
@@ -43,10 +43,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
         "attempts",
         "state_word",
         "ended",
-        "took",
         "next_try",
     ]
-    list_display_links = ["when"]
+    list_display_links = ["when"]  # the rest of a row leads elsewhere
     list_filter = [SelectionFilter]
     sortable_by = ()
     show_facets = admin.ShowFacets.NEVER
@@ -79,7 +78,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         more = {
             "formats": FORMATS,
             "may_send": self.has_send_permission(request),
-            "retention": settings.DELIVERY_RETENTION.days,
+            "retention": days(settings.DELIVERY_RETENTION),
         }
         return super().changelist_view(request, {**(extra_context or {}), **more})
 
@@ -216,14 +215,10 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return state_word(row.state)
 
     @admin.display(description="last end")
-    def ended(self, row: Delivery) -> str:
-        """How the last attempt ended."""
-        return ended_word(row.outcome, row.status)
-
-    @admin.display(description="ms")
-    def took(self, row: Any) -> str:
-        """How long the last attempt took."""
-        return "-" if row.milliseconds is None else str(row.milliseconds)
+    def ended(self, row: Any) -> str:
+        """How the last attempt ended, and how long it took."""
+        took = "" if row.milliseconds is None else f", {row.milliseconds} ms"
+        return ended_word(row.outcome, row.status) + took
 
     @admin.display(description="next try")
     def next_try(self, row: Any) -> str:

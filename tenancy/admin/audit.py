@@ -2,7 +2,6 @@
 page or by URL."""
 
 import json
-from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -30,7 +29,7 @@ from tenancy.proof import VERIFY, prove, said
 from tenancy.readonly import ReadOnlyAdmin
 from tenancy.selection import LONGEST, Selection
 from tenancy.tables import FORMATS
-from tenancy.times import exactly
+from tenancy.times import days, exactly
 from tenancy.trail import AuditEntry, AuditSeal, moment
 
 _MODELS = {str(model.resource): model for model in (Tenant, User, Role, Binding, Token)}
@@ -77,7 +76,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         """The list, with what its foot says and what may be taken away."""
         more = {
             "formats": FORMATS if self.has_export_permission(request) else (),
-            "retention": _days(settings.AUDIT_RETENTION),
+            "retention": days(settings.AUDIT_RETENTION),
             "newest_seal": AuditSeal.objects.defer("entries").order_by("-number").first(),
         }
         return super().changelist_view(request, {**(extra_context or {}), **more})
@@ -247,7 +246,3 @@ def _row(model: Any, key: Any) -> str:
 
 def _object(text: str | None) -> Any:
     return json.loads(text) if text else None
-
-
-def _days(span: timedelta) -> str:
-    return f"{span.days} days" if span == timedelta(days=span.days) else str(span)

@@ -1,0 +1,71 @@
+"""The dashboard's panel of deliveries: how sending goes, what waits, who is in trouble."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+
+from netweave.bars import bars
+from subscriptions import pulse
+from subscriptions.admin.words import deliveries, rate_word, state_word
+from subscriptions.models import Endpoint
+from tenancy.times import ago
+
+_TROUBLE = (Endpoint.State.PROBING, Endpoint.State.SUSPENDED)
+
+
+def sending() -> dict[str, Any]:
+    """What the template shows."""
+    rows, now = pulse.minutes(), timezone.now()
+    states, oldest, waits = pulse.states(), pulse.oldest(), pulse.waiting()
+    return {
+        "bars": bars(rows),
+        "minutes": [
+            {
+                "at": f"{one.at:%H:%M}",
+                "arrived": one.arrived,
+                "failed": one.failed,
+                "arrived_url": _tried(one.at, "delivered"),
+                "failed_url": _tried(one.at, "failed"),
+            }
+            for one in reversed(rows)
+            if one.arrived or one.failed
+        ],
+        "rates": [
+            {
+                "words": words,
+                "rate": rate_word(rate) if rate.tried else "nothing",
+                "url": deliveries(tried="failed", triedFrom=_stamp(now - span)),
+            }
+            for words, rate, span in (
+                ("in 1 h", pulse.rate_of(rows), timedelta(hours=1)),
+                ("in 24 h", pulse.day.rate(), timedelta(hours=24)),
+            )
+        ],
+        "waiting": waits,
+        "waiting_url": deliveries(state="waiting"),
+        "oldest": ago(oldest.since) if oldest else "",
+        "oldest_url": reverse("admin:subscriptions_delivery_change", args=[oldest.delivery])
+        if oldest
+        else "",
+        "trouble": [
+            {
+                "count": states[state],
+                "word": state_word(state),
+                "url": reverse("admin:subscriptions_subscription_changelist", query={"state": str(state)}),
+                "key": str(state),
+            }
+            for state in _TROUBLE
+        ],
+        "all": reverse("admin:subscriptions_subscription_changelist"),
+        "list": deliveries(),
+    }
+
+
+def _tried(at: datetime, how: str) -> str:
+    return deliveries(tried=how, triedFrom=_stamp(at), triedTo=_stamp(at + timedelta(minutes=1)))
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}"
