@@ -14,7 +14,8 @@ import pytest
 from netweave.logs import configure
 from tenancy.audit import waiting
 from tenancy.differences import difference, pretty
-from tenancy.exports import CSV, JSON_LINES, written
+from tenancy.exports import written
+from tenancy.tables import CSV, JSON_LINES
 from tenancy.trail import AuditEntry
 from tests.world import Cast
 
