@@ -15,7 +15,20 @@ def main() -> int:
         from netweave.demo import main as demo  # noqa: PLC0415 - an older Python could not read it
 
         return demo(sys.argv[2:])
+    if sys.argv[1:2] == ["receive_webhooks"]:  # for subscribers, who have no gateway of their own
+        return _receive()
     return run()
+
+
+def _receive() -> int:
+    """The one command that needs no setting."""
+    from django.conf import settings  # noqa: PLC0415 - as above
+
+    settings.configure()
+    from subscriptions.management.commands.receive_webhooks import Command  # noqa: PLC0415
+
+    Command().run_from_argv(sys.argv)
+    return 0
 
 
 def run() -> int:

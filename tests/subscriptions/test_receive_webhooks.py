@@ -1,6 +1,7 @@
 """`manage.py receive_webhooks` as a process: what it prints, how it answers, how it is stopped."""
 
 import json
+import os
 import ssl
 import subprocess
 import sys
@@ -17,15 +18,12 @@ from cryptography import x509
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
+import netweave
 from subscriptions.management.commands.receive_webhooks import Command
 from subscriptions.signing import headers, new_secret
 from tests.certificates import Authority, client
 
-COMMAND = """
-import sys
-from subscriptions.management.commands.receive_webhooks import Command
-Command().run_from_argv(["manage.py", "receive_webhooks", *sys.argv[1:]])
-"""
+ROOT = Path(netweave.__file__).parent.parent
 SECRET = new_secret()
 BODY = b'{"notificationEventType":0,"postObjectState":{"resourceId":"r-1","name":"node-1"}}'
 
@@ -33,8 +31,11 @@ BODY = b'{"notificationEventType":0,"postObjectState":{"resourceId":"r-1","name"
 @contextmanager
 def running(*options: str) -> Iterator[tuple[str, "subprocess.Popen[str]"]]:
     """The listener's URL and its process, which is stopped in the end and must have stopped well."""
-    command = [sys.executable, "-c", COMMAND, "--port", "0", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "manage.py", "receive_webhooks", "--port", "0", *options]
+    nothing = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=nothing, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stderr is not None
         try:
             said = process.stderr.readline()
