@@ -154,7 +154,9 @@ def _remove(subscription: Subscription) -> bool:
     endpoint = Endpoint.objects.select_for_update().filter(pk=subscription.id).first()
     if endpoint is None:
         return False
-    endpoint.delete()  # locked before its lanes, as by everybody
+    # Locked before its lanes, and they in their order, as by everybody.
+    list(Lane.objects.select_for_update().filter(endpoint=endpoint).order_by("pk"))
+    endpoint.delete()
     if subscription.tenant:
         quotas.give_back(subscription.tenant, quotas.SUBSCRIPTIONS)
     Journal.objects.create(subscription=subscription.id, tenant=subscription.tenant or "", data=None)

@@ -1,12 +1,16 @@
 """A tenant that is removed, and what it has subscribed."""
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from django.db import connections, transaction
+from django.utils import timezone
 from django_redis import get_redis_connection
 
-from subscriptions import store
+from subscriptions import journal, store
 from subscriptions.models import Endpoint, Journal, Lane
 from tenancy import quotas
 from tenancy.models import Tenant
@@ -52,3 +56,25 @@ def test_while_redis_is_away_a_tenant_with_subscriptions_stays(cast: Cast, call:
     assert delete(call, f"{WHERE}?cascade=true").status_code == 503
     assert Tenant.objects.get(pk="globex").status == "active"
     assert Endpoint.objects.count() == 1
+
+
+def test_a_subscription_ends_while_what_was_sent_is_completed(stored: None, cast: Cast) -> None:
+    """Both lock its lanes, and in the same order, wherever their rows lie."""
+    one = subscribed("globex")
+    first, *others = Lane.objects.filter(endpoint__pk=one.id).order_by("pk").values_list("pk", flat=True)
+    Lane.objects.filter(pk=first).update(due_at=timezone.now())  # behind the others
+
+    def end() -> None:
+        try:
+            journal.end(one, lambda: None)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            list(Lane.objects.select_for_update().filter(pk=first))
+            ending = thread.submit(end)
+            time.sleep(0.5)  # it waits for the first
+            list(Lane.objects.select_for_update().filter(pk__in=others).order_by("pk"))
+        ending.result(10)
+    assert not Lane.objects.exists()
