@@ -82,6 +82,17 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
         raise ImproperlyConfigured(f"{name}: {error}") from error
 
 
+def servers(name: str) -> list[tuple[str, int]]:
+    """A comma list of `host:port`."""
+    found = []
+    for part in names(name):
+        host, _, port = part.rpartition(":")
+        if not host or not re.fullmatch(r"\d{1,5}", port) or not 0 < int(port) < 65536:
+            raise ImproperlyConfigured(f"{name}: {part!r} is no host:port")
+        found.append((host.strip("[]"), int(port)))
+    return found
+
+
 def rate(name: str, default: str) -> Limit | None:
     """`rate/burst` (`200/400`): requests a second, and at once; None for `0`."""
     try:

@@ -4,6 +4,7 @@ for."""
 from pathlib import Path
 
 from netweave import environment as env
+from netweave import redis
 from netweave.logs import configure
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -47,28 +48,17 @@ DATABASES = {
     },  # the application's login: what every query uses
     "owner": _owner,  # the owner's login: migrations and pruning only
 }
-REDIS_URL = env.text("REDIS_URL")
-CACHES = {
-    "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": REDIS_URL,
-        "OPTIONS": {
-            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
-            "CONNECTION_POOL_KWARGS": {
-                "socket_timeout": 2,
-                "socket_connect_timeout": 1,
-                "health_check_interval": 15,
-            },
-        },
-    }
-}
-CHANNEL_LAYERS = {
-    "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        # Without socket_timeout None, redis-py 8 ends every idle receive after five seconds.
-        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None, "socket_connect_timeout": 1}]},
-    }
-}
+REDIS_SENTINELS = env.servers("REDIS_SENTINELS")
+REDIS_MASTER = env.text("REDIS_MASTER", "mymaster")
+REDIS_URL = env.text("REDIS_URL", "redis://sentinel/0" if REDIS_SENTINELS else None)
+_redis_tls = redis.tls(
+    REDIS_URL,
+    ca=env.text("REDIS_CA", ""),
+    certificate=env.text("REDIS_CERTIFICATE", ""),
+    key=env.text("REDIS_KEY", ""),
+)
+CACHES = {"default": redis.cache(REDIS_URL, REDIS_SENTINELS, REDIS_MASTER, _redis_tls)}
+CHANNEL_LAYERS = {"default": redis.layer(REDIS_URL, REDIS_SENTINELS, REDIS_MASTER, _redis_tls)}
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing to collect
 
@@ -103,7 +93,7 @@ AUDIT_KEYS = env.keys("AUDIT_KEYS")  # seals are signed with the first; without 
 # ------------------------------------------------------------------------------------------------------------
 SUBSCRIPTION_KEYS = env.keys("SUBSCRIPTION_KEYS")  # of secrets at rest; without any, one of SECRET_KEY's
 # How many of Redis's replicas have to have a subscription before its 201.
-REDIS_REPLICAS = env.count("REDIS_REPLICAS", 0)
+REDIS_REPLICAS = env.count("REDIS_REPLICAS", 1 if REDIS_SENTINELS else 0)
 ALLOW_LOOPBACK_CALLBACKS = env.flag("ALLOW_LOOPBACK_CALLBACKS")  # and plain HTTP: the demo and tests only
 # Private networks in which subscribers live, and those of ours where none does.
 CALLBACK_NETWORKS = env.networks("CALLBACK_NETWORKS")

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from netweave import exposure, serving
+from netweave import eviction, exposure, serving
 
 
 class Command(BaseCommand):
@@ -33,6 +33,7 @@ class Command(BaseCommand):
         """Serves until SIGTERM or Ctrl-C."""
         host, port = options["host"], options["port"]
         exposure.refuse(host, plain=not options["tls_only"])
+        eviction.refuse()
         serving.check_configuration()
         with_tls = options["tls"] or options["tls_only"]
         files = serving.tls_files() if with_tls else None

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from netweave import exposure, serving
+from netweave import eviction, exposure, serving
 
 
 class Command(BaseCommand):
@@ -21,5 +21,6 @@ class Command(BaseCommand):
         """Works until SIGTERM or Ctrl-C."""
         exposure.refuse(options["host"], plain=False)
         operations = serving.bind(options["host"], options["ops_port"])
+        eviction.refuse()
         serving.check_configuration()
         serving.run(api=None, operations=operations, web=False, worker=True)
