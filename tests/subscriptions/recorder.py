@@ -92,7 +92,7 @@ class Recorder:
     def end(self, who: str, id_: str) -> None:
         """Unsubscribes."""
         answer = self.gateway.send(who, "DELETE", f"{SUBSCRIPTIONS}/{id_}", If_Match="*")
-        assert answer.status == 204, answer
+        assert answer.status == 204, (answer, self.gateway.web.tail(40))
         self.ended.add(id_)
         self.note("unsubscribed", id_)
 
