@@ -7,6 +7,9 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "netweave.settings")
 _django = get_asgi_application()
 
-from netweave.front import front  # noqa: E402 - only once Django is set up
+from channels.routing import ProtocolTypeRouter  # noqa: E402 - only once Django is set up
 
-application = front(_django)  # type: ignore[arg-type]  # Django wants a dict where ASGI says mapping
+from netweave.front import front  # noqa: E402
+from netweave.live import live  # noqa: E402
+
+application = front(ProtocolTypeRouter({"http": _django, "websocket": live}))

@@ -267,7 +267,9 @@ def _config(app: object, protocol: type[_Bounded], **more: Any) -> uvicorn.Confi
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         http=protocol,
-        ws="none",
+        ws="websockets-sansio",  # netweave/live.py, to which nobody has anything to say
+        ws_max_size=1024,
+        ws_per_message_deflate=False,
         lifespan="off",
         interface="asgi3",
         access_log=False,

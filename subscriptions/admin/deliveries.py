@@ -50,7 +50,6 @@ class DeliveryAdmin(ReadOnlyAdmin):
     sortable_by = ()
     show_facets = admin.ShowFacets.NEVER
     actions = ["send_again"]
-    actions_selection_counter = False
     when_empty = "Changes that a subscription wants to hear of will be here, for the time that they are kept."
     when = exactly("created_at", "time")
     change_form_template = "admin/subscriptions/delivery/change_form.html"
