@@ -124,6 +124,9 @@ class Dispatcher:
             except keyring.Unreadable as error:
                 log.warning("secret_unreadable", subscription=claim.subscription, error=str(error))
                 answer = delivery.Answer(Outcome.BROKEN, None, 0.0)
+            except Exception:  # whatever it was: a claim without an end would be held for good
+                log.exception("notification_unwritten", subscription=claim.subscription, change=claim.change)
+                answer = delivery.Answer(Outcome.BROKEN, None, 0.0)
             else:
                 answer = await delivery.post(to, subscription.callback, body, headers)
         quick = answer.outcome in {Outcome.DELIVERED, Outcome.REFUSED} and answer.seconds < QUICK_SECONDS

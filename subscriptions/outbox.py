@@ -64,7 +64,7 @@ _CUT_OFF = """
 """
 _SOONEST = """
     SELECT extract(epoch FROM min(due_at) - now()) FROM subscriptions_lane
-    WHERE due_at IS NOT NULL AND claimed_until IS NULL
+    WHERE due_at > now() AND claimed_until IS NULL
 """
 
 
@@ -112,7 +112,9 @@ class Outbox:
             if ended:
                 self.completion.complete(ended)
             claims = self._claim(room) if room.free > 0 else []
-            soonest = 0.0 if claims else self._soonest()
+            # What is due and was not claimed has no room, or its tenant is suspended: to ask at once is in
+            # vain.
+            soonest = 0.0 if claims and len(claims) == room.free else self._soonest()
         for one in ended:
             metrics.DELIVERIES.labels(one.outcome).inc()
         return claims, soonest
