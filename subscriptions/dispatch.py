@@ -20,8 +20,8 @@ from psycopg_pool import PoolTimeout
 from o2ims.threads import in_thread
 from subscriptions import delivery, fanout, keyring, metrics, signing, store
 from subscriptions.completion import Claim, Completion, Ended
-from subscriptions.happened import happened
-from subscriptions.notification import Happened, Writer, test_body, test_id, webhook_id
+from subscriptions.event import Event, events
+from subscriptions.notification import Writer, test_body, test_id, webhook_id
 from subscriptions.outbox import Allowance, Outbox, Room
 from subscriptions.registry import Registry
 from subscriptions.schedule import Outcome, Schedule
@@ -109,13 +109,13 @@ class Dispatcher:
             task = asyncio.create_task(self._send(to, claim, what.get(claim.change)))
             self._under_way[claim] = task
 
-    def _told(self, claims: Sequence[Claim]) -> dict[int | None, Happened]:
+    def _told(self, claims: Sequence[Claim]) -> dict[int | None, Event]:
         """The changes that are to be told, and the subscriptions as they are now."""
         if self._registry.version != store.newest():
             self._registry.follow()
-        return happened({claim.change for claim in claims if claim.change is not None})
+        return events({claim.change for claim in claims if claim.change is not None})
 
-    async def _send(self, to: aiohttp.ClientSession, claim: Claim, what: Happened | None) -> None:
+    async def _send(self, to: aiohttp.ClientSession, claim: Claim, what: Event | None) -> None:
         subscription = self._registry.subscriptions.get(claim.subscription)
         answer = delivery.Answer(Outcome.GONE, None, 0.0)  # it has ended meanwhile
         if subscription is not None:
@@ -147,7 +147,7 @@ class Dispatcher:
         if len(self._ended) >= MANY:
             self._many.set()
 
-    def _written(self, to: Subscription, claim: Claim, what: Happened | None) -> tuple[bytes, dict[str, str]]:
+    def _written(self, to: Subscription, claim: Claim, what: Event | None) -> tuple[bytes, dict[str, str]]:
         """The body and the headers of one attempt."""
         thin, traced = False, {}
         if what is None:

@@ -5,7 +5,6 @@
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -14,6 +13,7 @@ from adapters.types import Kind
 from o2ims.representations.gateway_v1 import GATEWAY_V1
 from o2ims.representations.inventory_v1 import INVENTORY_V1
 from o2ims.representations.representation import Representation
+from subscriptions.event import Event
 from subscriptions.subscription import Subscription
 
 FLAVOURS: Mapping[str, Representation] = {flavour.name: flavour for flavour in (GATEWAY_V1, INVENTORY_V1)}
@@ -26,25 +26,6 @@ NOUNS = {
     Kind.RESOURCE: "resources",
 }
 _KEPT = 2000
-
-
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """A Change as it is told: `before` and `after` are stored bodies, or None, `at` is in Unix
-    seconds."""
-
-    id: int
-    source: str
-    sequence: int
-    kind: Kind
-    type: str
-    object_id: str
-    o_cloud: str
-    before: Mapping[str, Any] | None
-    after: Mapping[str, Any] | None
-    request_id: str
-    traceparent: str
-    at: float
 
 
 def webhook_id(source: str, sequence: int, subscription: str) -> str:
@@ -65,7 +46,7 @@ class Writer:
     def __init__(self) -> None:
         self._states: OrderedDict[tuple[int, str], tuple[bytes, bytes]] = OrderedDict()
 
-    def write(self, to: Subscription, what: Happened, message_id: str) -> tuple[bytes, bool]:
+    def write(self, to: Subscription, what: Event, message_id: str) -> tuple[bytes, bool]:
         """The body, and whether it is the thin form: where the whole one has more than `MOST_BYTES`, the
         object is only named."""
         states = self._encoded(what, FLAVOURS[to.flavour])
@@ -75,7 +56,7 @@ class Writer:
             return whole, False
         return orjson.dumps({**named, "objectId": what.object_id, "objectType": str(what.kind)}), True
 
-    def _encoded(self, what: Happened, flavour: Representation) -> tuple[bytes, bytes]:
+    def _encoded(self, what: Event, flavour: Representation) -> tuple[bytes, bytes]:
         key = (what.id, flavour.name)
         found = self._states.get(key)
         if found is None:
@@ -85,7 +66,7 @@ class Writer:
         return found
 
 
-def state(what: Happened, body: Mapping[str, Any] | None, flavour: Representation) -> bytes:
+def state(what: Event, body: Mapping[str, Any] | None, flavour: Representation) -> bytes:
     """One state of the object, as its flavour shows it; nothing where there is none."""
     if body is None:
         return b""
@@ -97,14 +78,14 @@ def test_body(to: Subscription, message_id: str) -> bytes:
     return orjson.dumps({**_consumer(to), "notificationId": message_id, "test": True})
 
 
-def _named(to: Subscription, what: Happened, message_id: str) -> dict[str, Any]:
+def _named(to: Subscription, what: Event, message_id: str) -> dict[str, Any]:
     named = {**_consumer(to), "notificationId": message_id, "notificationEventType": EVENT_TYPES[what.type]}
     if what.after is not None:
         named["objectRef"] = to.root + path(what, to.flavour)
     return named
 
 
-def path(what: Happened, flavour: str) -> str:
+def path(what: Event, flavour: str) -> str:
     """Where the object is, below its root."""
     if what.kind is Kind.RESOURCE and flavour == INVENTORY_V1.name:
         pool = (what.after or what.before or {})["pool_id"]

@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 
-from subscriptions.happened import happened
+from subscriptions.event import Event, events
 from subscriptions.models import Delivery
-from subscriptions.notification import Happened, Writer, test_body, test_id, webhook_id
+from subscriptions.notification import Writer, test_body, test_id, webhook_id
 from subscriptions.representation import delivery
 from subscriptions.subscription import Subscription
 
@@ -17,14 +17,14 @@ class Sent:
 
     def __init__(self, to: Subscription, rows: Sequence[Delivery]) -> None:
         self._to, self._rows, self._writer = to, rows, Writer()
-        self._changes = happened({row.change_id for row in rows if row.change_id is not None})
+        self._changes = events({row.change_id for row in rows if row.change_id is not None})
 
     def id_of(self, row: Delivery) -> str:
         """The `webhook-id` of a delivery."""
         what = self.change(row)
         return test_id(self._to.id, row.sequence) if what is None else _id(what, self._to)
 
-    def change(self, row: Delivery) -> Happened | None:
+    def change(self, row: Delivery) -> Event | None:
         """What a delivery tells of; None: nothing, it is a test."""
         return self._changes.get(row.change_id)
 
@@ -40,5 +40,5 @@ class Sent:
         return [delivery(row, self.id_of(row), orjson.loads(self.body(row))) for row in self._rows]
 
 
-def _id(what: Happened, to: Subscription) -> str:
+def _id(what: Event, to: Subscription) -> str:
     return webhook_id(what.source, what.sequence, to.id)

@@ -12,8 +12,8 @@ from django.utils.html import format_html, format_html_join
 from subscriptions import roll, signing
 from subscriptions.admin.words import ended_word
 from subscriptions.delivery import USER_AGENT
+from subscriptions.event import Event
 from subscriptions.models import Attempt, Delivery
-from subscriptions.notification import Happened
 from subscriptions.outbox import UNKNOWN
 from subscriptions.schedule import Outcome
 from subscriptions.sent import Sent
@@ -67,7 +67,7 @@ def _message(row: Delivery, to: Subscription) -> dict[str, Any]:
 
 
 def _headers(
-    row: Delivery, to: Subscription, message_id: str, what: Happened | None, body: bytes
+    row: Delivery, to: Subscription, message_id: str, what: Event | None, body: bytes
 ) -> Sequence[tuple[str, str]]:
     signed = "v1,… by the secret of this subscription"
     if len(to.secrets) > 1 and to.overlap_ends > stamp(timezone.now()):
