@@ -52,8 +52,9 @@ _CLAIM = """
 """
 _ATTEMPT = """
     INSERT INTO subscriptions_attempt (delivery_id, number, worker, started_at)
-    SELECT delivery, number, %s, clock_timestamp() FROM unnest(%s::bigint[], %s::int[]) AS t (delivery,
-    number) RETURNING delivery_id, id
+    SELECT delivery, number, %s, clock_timestamp()
+    FROM unnest(%s::bigint[], %s::int[]) AS t (delivery, number)
+    RETURNING delivery_id, id
 """
 _CUT_OFF = """
     WITH lost AS (

@@ -24,8 +24,9 @@ _WAITING = """
 """
 _OLDEST = """
     SELECT e.state, extract(epoch FROM now() - min(d.created_at))
-    FROM subscriptions_endpoint e JOIN subscriptions_lane l ON l.endpoint_id = e.subscription AND l.waiting
-    > 0 JOIN LATERAL (
+    FROM subscriptions_endpoint e
+    JOIN subscriptions_lane l ON l.endpoint_id = e.subscription AND l.waiting > 0
+    JOIN LATERAL (
       SELECT created_at FROM subscriptions_delivery
       WHERE subscription = e.subscription AND lane = l.number AND state = 'waiting' AND sequence >= l.head
       ORDER BY sequence LIMIT 1
