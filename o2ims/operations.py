@@ -28,6 +28,7 @@ from adapters.base import ImsAdapter
 from adapters.configuration import Backend
 from adapters.errors import BackendError, Broken, Conflict, NotFound, Unreachable, named
 from adapters.types import Batch, Footprint, Kind
+from o2ims import held
 from o2ims.announcement import announce_now
 from o2ims.connections import connections
 from o2ims.gateway import gateway
@@ -354,11 +355,8 @@ def _fail_unheard(operation: Operation, error: BackendError) -> None:
 def _end(rows: QuerySet[Operation], **facts: Any) -> int:
     ids = [str(id_) for id_ in rows.values_list("pk", flat=True)]
     with transaction.atomic():
-        holding = rows.exclude(held=[])
-        quotas.lock(holding.values_list("tenant", flat=True))
-        for tenant, held in holding.select_for_update().values_list("tenant", "held"):
-            quotas.release(tenant, held)
-        ended = rows.update(**facts, held=[], ended_at=Now())
+        held.let_go(rows)
+        ended = rows.update(**facts, ended_at=Now())
     if ended:
         log.info("operation_ended", operation=", ".join(ids), state=str(facts["state"]))
     return ended

@@ -19,6 +19,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from adapters.types import Gone, Kind, object_id
+from o2ims import held
 from o2ims.models import Change, Item, Source
 from o2ims.sighting import Origin, Sighting
 from tenancy.quotas import NOTHING, Usage
@@ -256,6 +257,9 @@ class Record:
             unique_fields=["source", "kind", "object_id"],
             update_fields=_UPDATED,
         )
+        new = [sighting for key, sighting in fresh.items() if (was := known.get(key)) is None or was.deleted]
+        tenants = {s.tenant for s in fresh.values()} | {known[key].tenant for key in fresh if key in known}
+        held.arrived(source.pk, new, beside=tenants)
         self._append(source, changes, usage, silent=silent)
         return changes
 
