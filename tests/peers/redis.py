@@ -84,7 +84,8 @@ class Redis:
     def _ask(self, command: str) -> bytes:
         with socket.create_connection(("127.0.0.1", self.port), timeout=2) as connection:
             connection.sendall(f"{command}\r\nQUIT\r\n".encode())
-            return b"".join(iter(lambda: connection.recv(65536), b""))
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+            return answer.removesuffix(b"+OK\r\n")  # of QUIT
 
     def _answers(self) -> bool:
         try:

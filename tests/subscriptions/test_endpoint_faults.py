@@ -65,7 +65,9 @@ def test_who_was_away_gets_everything_in_order(run: Run) -> None:
         time.sleep(6)  # half of the 72 hours
         tried = len({one.id for one in sink.tried})
         assert tried <= 4, "one delivery of each lane is tried, at most"
-        assert run.recorder.missing() > 50
+        while run.recorder.missing() <= 50:  # changes of one object that come together are one
+            run.hands.stir(50)
+            time.sleep(1)
         sink.answer = accept
         refused = len(sink.tried)
         run.verify()

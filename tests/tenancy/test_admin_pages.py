@@ -256,4 +256,5 @@ def test_a_tenant_admin_sees_who_and_what_but_no_sources(staff: Cast, pages: dic
     assert [(app["name"], [page["name"] for page in app["models"]]) for app in menu] == [
         ("Who", ["Tenants", "Users", "Roles", "Bindings", "Tokens", "Issuers", "Certificates", "Quotas"]),
         ("What", ["Items", "Changes", "Operations"]),
+        ("Events", ["Subscriptions", "Deliveries"]),
     ]
