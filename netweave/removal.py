@@ -13,13 +13,14 @@ from rest_framework.request import Request
 from api import conditional
 from o2ims.models import Item, Operation
 from o2ims.views.asked import flag
-from subscriptions import book, journal, representation, store
+from subscriptions import journal, store
+from subscriptions import told as events
 from subscriptions.models import Endpoint
 from subscriptions.subscription import Subscription
 from tenancy.audit import Deed, Entry, append
 from tenancy.directory import one_of
 from tenancy.models import Binding, Role, Tenant, Token, User
-from tenancy.permissions import Action, Resource
+from tenancy.permissions import Action
 from tenancy.quotas import Quota
 from tenancy.refusals import InUse
 from tenancy.representation import TENANT, Wire
@@ -56,15 +57,7 @@ def _suspending(request: Request, tenant: Tenant, before: Wire) -> Entry:
 
 
 def _ending(request: Request, one: Subscription) -> Entry:
-    return Deed.of(request._request).entry(
-        Action.DELETE,
-        Resource.SUBSCRIPTION,
-        one.id,
-        status=204,
-        label=book.host(one),
-        tenant=one.tenant or "",
-        before=representation.told(one),
-    )
+    return events.told(Deed.of(request._request), Action.DELETE, one, status=204, before=events.wire(one))
 
 
 def begin(tenant: Tenant, *, cascade: bool) -> None:

@@ -1,8 +1,9 @@
 """What has ended and is to be sent once more, of many subscriptions: counted first, then done one
 subscription after the other, each in its own transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, QuerySet
 
@@ -31,6 +32,11 @@ class Many:
         what = "1 notification" if self.deliveries == 1 else f"{self.deliveries} notifications"
         whom = "1 subscriber" if len(self.of) == 1 else f"{len(self.of)} subscribers"
         return f"Send {what} again to {whom}"
+
+
+def chosen(subscription: str, conditions: Mapping[str, Any]) -> QuerySet[Delivery]:
+    """Those deliveries of one subscription."""
+    return Delivery.objects.filter(subscription=subscription, **conditions)
 
 
 def counted(rows: QuerySet[Delivery]) -> Many:

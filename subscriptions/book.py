@@ -21,12 +21,15 @@ from django.utils import timezone
 
 from adapters.types import Kind
 from api.bodies import Absent, Fault, Malformed
+from api.pages import PageRequest
 from o2ims.inventory import Inventory, NotThere
+from o2ims.query import Filter
 from o2ims.representations.representation import Representation
-from subscriptions import delivery, journal, keyring, signing, store
+from subscriptions import delivery, endpoint, journal, keyring, signing, store
 from subscriptions.callback import Forbidden, check_resolved
 from subscriptions.drafts import Draft
 from subscriptions.models import Endpoint
+from subscriptions.representation import body
 from subscriptions.schedule import Outcome
 from subscriptions.subscription import Subscription, stamp
 from tenancy.credentials import Credentials
@@ -37,6 +40,7 @@ from tenancy.scope import TenantScope
 log = structlog.get_logger()
 
 LOOK_UP_SECONDS = 3.0
+_PART = 500
 _KIND_OF = {
     "resourcePoolId": Kind.RESOURCE_POOL,
     "resourceTypeId": Kind.RESOURCE_TYPE,
@@ -62,15 +66,19 @@ class Book:
         self._caller, self._scope, self._flavour = caller, scope, flavour
         self._whole: bool | None = None
 
-    def list(self, after: str, most: int, keep: Callable[[Subscription], bool]) -> list[Subscription]:
-        """Up to `most` of them that `keep` keeps, in the order of ids, those behind `after`."""
+    def page(self, wanted: PageRequest, where: Filter | None) -> tuple[Sequence[Subscription], bool]:
+        """The wanted page of them, in the order of ids, and whether anything follows it."""
+        skip = (wanted.number - 1) * wanted.limit
+        most = skip + wanted.limit + 1
         found: list[Subscription] = []
-        ids = [id_ for id_ in self._ids() if id_ > after]
-        for start in range(0, len(ids), 500):
-            found += [one for one in self._read(ids[start : start + 500]) if self._is_mine(one) and keep(one)]
+        ids = [id_ for id_ in self._ids() if id_ > wanted.after]
+        for start in range(0, len(ids), _PART):
+            mine = [one for one in self._read(ids[start : start + _PART]) if self._is_mine(one)]
+            states = {} if where is None else states_of(one.id for one in mine)
+            found += [one for one in mine if where is None or where.matches(body(one, states[one.id]))]
             if len(found) >= most:
                 break
-        return found[:most]
+        return found[skip : skip + wanted.limit], len(found) >= most
 
     def get(self, id_: str) -> Subscription:
         """One of them. Raises `NotThere`."""
@@ -121,7 +129,13 @@ class Book:
             consumer_id=draft.consumer_id,
             updated_at=stamp(timezone.now()),
         )
-        journal.change(new, was, lambda: told(new))
+
+        def also() -> None:
+            told(new)
+            if new.callback != was.callback:  # how the other one did says nothing
+                endpoint.resume(new.id)
+
+        journal.change(new, was, also)
         return new
 
     def end(self, subscription: Subscription, told: Callable[[], None]) -> None:
@@ -147,11 +161,12 @@ class Book:
             return sorted(str(row.subscription) for row in rows if self._scope.all or row.tenant == tenant)
 
     def _read(self, ids: Iterable[str]) -> Sequence[Subscription]:
+        wanted = list(ids)
         try:
             self._must_be_whole()
-            return store.read(list(ids))
+            return store.read(wanted)
         except store.Away:
-            return [one for id_ in ids if (one := journal.current(id_)) is not None]
+            return journal.kept(wanted)
 
     def _must_be_whole(self) -> None:
         """A Redis that has forgotten, or missed, something is brought up before it is believed. Raises
@@ -209,10 +224,11 @@ def _is_there(inventory: Inventory, kind: Kind, id_: str) -> bool:
     return True
 
 
-def states(ids: Iterable[str]) -> dict[str, str]:
-    """How the other ends of these subscriptions do."""
-    rows = Endpoint.objects.filter(pk__in=list(ids)).values_list("pk", "state")
-    return {str(pk): state for pk, state in rows}
+def states_of(ids: Iterable[str]) -> dict[str, str]:
+    """How the other ends of these subscriptions do; of one that has just ended, as if nothing were wrong."""
+    wanted = list(ids)
+    rows = Endpoint.objects.filter(pk__in=wanted).values_list("pk", "state")
+    return dict.fromkeys(wanted, str(Endpoint.State.HEALTHY)) | {str(pk): state for pk, state in rows}
 
 
 def sees(caller: Principal) -> dict[str, str]:
@@ -224,17 +240,6 @@ def sees(caller: Principal) -> dict[str, str]:
             parts = [name for name, there in (("own", scope.own), ("shared", scope.shared)) if there]
             found[str(kind)] = "all" if scope.all else "+".join(parts)
     return found
-
-
-def host(subscription: Subscription) -> str:
-    """The callback's, for people."""
-    return urlsplit(subscription.callback).hostname or ""
-
-
-def states_of(scope: TenantScope) -> dict[str, str]:
-    """How all the other ends in a scope do."""
-    rows = Endpoint.objects.all() if scope.all else Endpoint.objects.filter(tenant=scope.tenant)
-    return {str(pk): state for pk, state in rows.values_list("pk", "state")}
 
 
 def must_be_the_callers(request: HttpRequest, callback: str) -> None:

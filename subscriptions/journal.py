@@ -7,7 +7,7 @@ The lock is held shared by the fan-out: what commits before it is in its matcher
 born after the changes it matches.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -124,6 +124,11 @@ def current(id_: str) -> Subscription | None:
     """The subscription as it is now, by the journal."""
     row = Journal.objects.filter(subscription=id_).order_by("-version").first()
     return None if row is None or row.data is None else Subscription.of(row.data)
+
+
+def kept(ids: Iterable[str]) -> list[Subscription]:
+    """The subscriptions of these ids that are there, in their order, as the journal has them."""
+    return [one for id_ in ids if (one := current(id_)) is not None]
 
 
 def everything(since: int) -> tuple[int, list[tuple[str, Subscription | None]]]:

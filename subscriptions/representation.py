@@ -94,17 +94,6 @@ def body(subscription: Subscription, state: str) -> dict[str, Any]:
     }
 
 
-def told(subscription: Subscription) -> dict[str, Any]:
-    """What the audit trail keeps of one: no secret."""
-    return {
-        "subscriptionId": subscription.id,
-        "tenantId": subscription.tenant,
-        "callback": subscription.callback,
-        "filter": subscription.filter,
-        "consumerSubscriptionId": subscription.consumer_id,
-    }
-
-
 def delivery(row: Delivery, message_id: str, notification: Mapping[str, Any] | None) -> dict[str, Any]:
     """One delivery: `notification` is what is sent, or None where that is not known any more."""
     return {

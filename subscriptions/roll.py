@@ -3,7 +3,6 @@ and where that is away from the journal, which is said."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from subscriptions import journal, store
 from subscriptions.models import Endpoint
@@ -42,7 +41,7 @@ def look(given: Mapping[str, str], after: str, most: int) -> Page:
     for start in range(0, len(wanted), _PART):
         part = wanted[start : start + _PART]
         some = [rows[id_] for id_ in part] if away else _read(part)
-        found += [one for one in some if host in host_of(one)]
+        found += [one for one in some if host in one.host]
         if len(found) > most:
             break
     return Page(found[:most], len(found) > most, away, behind)
@@ -59,11 +58,6 @@ def one(id_: str) -> tuple[Subscription | None, str]:
     return (found[0] if found else None), ""
 
 
-def host_of(subscription: Subscription) -> str:
-    """The callback's."""
-    return urlsplit(subscription.callback).hostname or ""
-
-
 def _of_state(ids: Sequence[str], state: str) -> Sequence[str]:
     if not state:
         return ids
@@ -75,7 +69,7 @@ def _read(ids: Sequence[str]) -> Sequence[Subscription]:
     try:
         return store.read(ids)
     except store.Away:  # it went while we looked
-        return [one for id_ in ids if (one := journal.current(id_)) is not None]
+        return journal.kept(ids)
 
 
 def _journal(tenant: str) -> dict[str, Subscription]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -52,6 +53,11 @@ class Subscription:
         """The same for all that are the same to a subscriber: two such would only tell everything twice."""
         what = [self.tenant, self.flavour.partition(" ")[0], self.callback, self.filter or None]
         return hashlib.sha256(orjson.dumps(what, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+    @property
+    def host(self) -> str:
+        """The callback's, for people."""
+        return urlsplit(self.callback).hostname or ""
 
     def signing_secrets(self, now: datetime) -> list[str]:
         """Those to sign with at `now`, the newest first. Raises `keyring.Unreadable`."""

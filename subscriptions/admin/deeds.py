@@ -11,11 +11,10 @@ from django.utils import timezone
 from subscriptions import endpoint, journal
 from subscriptions.figures import Figures
 from subscriptions.models import Endpoint
-from subscriptions.representation import told
-from subscriptions.roll import host_of
 from subscriptions.subscription import Subscription
+from subscriptions.told import told, wire
 from tenancy.admin.page import deed_of
-from tenancy.permissions import Action, Resource
+from tenancy.permissions import Action
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,20 +29,8 @@ class Doing:
         self, action: Action = Action.UPDATE, *, before: Any = None, after: Any = None, status: int = 200
     ) -> None:
         """Has the trail tell it, in the transaction."""
-        deed, one = deed_of(self.request), self.to
-        deed.tell(
-            deed.entry(
-                action,
-                Resource.SUBSCRIPTION,
-                one.id,
-                status=status,
-                label=host_of(one),
-                tenant=one.tenant or "",
-                before=before,
-                after=after,
-                reason=self.reason,
-            )
-        )
+        deed = deed_of(self.request)
+        deed.tell(told(deed, action, self.to, status=status, before=before, after=after, reason=self.reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +55,7 @@ class Act:
 
 def _test(doing: Doing) -> Done:
     number = endpoint.send_test(doing.to.id, lambda n: doing.tell(after={"test": n}, status=202))
-    return Done(f"A test is on its way to {host_of(doing.to)}, with o2-sequence {number}.")
+    return Done(f"A test is on its way to {doing.to.host}, with o2-sequence {number}.")
 
 
 def _pause(doing: Doing) -> Done:
@@ -92,8 +79,8 @@ def _rotate(doing: Doing) -> Done:
 
 
 def _delete(doing: Doing) -> Done:
-    journal.end(doing.to, lambda: doing.tell(Action.DELETE, before=told(doing.to), status=204))
-    return Done(f"Subscription {doing.to.id} of {host_of(doing.to)} has ended.")
+    journal.end(doing.to, lambda: doing.tell(Action.DELETE, before=wire(doing.to), status=204))
+    return Done(f"Subscription {doing.to.id} of {doing.to.host} has ended.")
 
 
 def _waiting(found: Figures) -> str:
@@ -105,7 +92,7 @@ ACTS = (
         name="test",
         title="Send test",
         says=lambda one, found: (
-            f"A notification of nothing is POSTed to {host_of(one)}, signed like any other"
+            f"A notification of nothing is POSTed to {one.host}, signed like any other"
             + (", once the subscription is resumed." if found.state == Endpoint.State.SUSPENDED else ".")
         ),
         do=_test,
@@ -114,7 +101,7 @@ ACTS = (
         name="pause",
         title="Pause",
         says=lambda one, found: (
-            f"Nothing is sent to {host_of(one)} until somebody resumes it. {_waiting(found)} and whatever"
+            f"Nothing is sent to {one.host} until somebody resumes it. {_waiting(found)} and whatever"
             " happens meanwhile wait."
         ),
         do=_pause,
@@ -124,7 +111,7 @@ ACTS = (
         name="resume",
         title="Resume",
         says=lambda one, found: (
-            f"{_waiting(found)} to {host_of(one)}: tried at once, whatever it answered before."
+            f"{_waiting(found)} to {one.host}: tried at once, whatever it answered before."
         ),
         do=_resume,
         offered=lambda found: found.state != Endpoint.State.HEALTHY,
@@ -133,7 +120,7 @@ ACTS = (
         name="rotate",
         title="Rotate secret",
         says=lambda one, _: (
-            f"A new secret is shown once, for whoever runs {host_of(one)}. For 24 hours the old one signs"
+            f"A new secret is shown once, for whoever runs {one.host}. For 24 hours the old one signs"
             " too; then only the new one."
         ),
         do=_rotate,
@@ -143,7 +130,7 @@ ACTS = (
         title="Delete",
         verb="delete",
         says=lambda one, found: (
-            f"The subscription of {host_of(one)} ends. {_waiting(found)} that wait for it are forgotten, with"
+            f"The subscription of {one.host} ends. {_waiting(found)} that wait for it are forgotten, with"
             " all that was delivered. Nothing brings it back."
         ),
         do=_delete,

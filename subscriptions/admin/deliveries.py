@@ -20,7 +20,7 @@ from subscriptions.admin.selecting import DeliveryPages, SelectionFilter, found
 from subscriptions.admin.words import deliveries, ended_word, state_word, subscription_link
 from subscriptions.exports import DELIVERIES, shown
 from subscriptions.models import Delivery, Endpoint
-from subscriptions.roll import PLATFORM, host_of, one
+from subscriptions.roll import PLATFORM, one
 from tenancy.admin.page import deed_of
 from tenancy.permissions import Action, Resource
 from tenancy.readonly import ReadOnlyAdmin
@@ -251,4 +251,4 @@ def _again(**query: str) -> str:
 def _hosts(ids: list[str]) -> dict[str, str]:
     """Where these subscriptions lead, as far as they are there."""
     there = ((id_, one(id_)[0]) for id_ in ids)
-    return {id_: host_of(found) for id_, found in there if found is not None}
+    return {id_: found.host for id_, found in there if found is not None}

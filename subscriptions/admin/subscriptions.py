@@ -135,7 +135,7 @@ class SubscriptionPages:
         acts = [act for act in ACTS if request.user.has_perm(_RIGHTS[act.verb]) and act.offered(found)]
         context = {
             **self._site.each_context(request),
-            "title": roll.host_of(one),
+            "title": one.host,
             "row": _row(one, found),
             "one": one,
             "filter": _filter(one),
@@ -212,7 +212,7 @@ def _failed(request: HttpRequest, id_: str, error: Exception) -> HttpResponse:
 
 
 def _row(one: Subscription, found: Figures) -> dict[str, Any]:
-    host = roll.host_of(one)
+    host = one.host
     before, _, after = one.callback.partition(host) if host else (one.callback, "", "")
     return {
         "id": one.id,

@@ -12,12 +12,9 @@ from o2ims.representations.gateway_v1 import GATEWAY_V1
 from o2ims.representations.representation import Representation
 from subscriptions import openapi
 from subscriptions.book import Book
-from subscriptions.models import Delivery
-from subscriptions.sent import Sent
+from subscriptions.sent import Sent, page
 from tenancy.guard import principal_of, scope_of
 from tenancy.permissions import Resource
-
-AFTER, STATE = "after", "state"
 
 
 class Deliveries(ViewSet):
@@ -33,11 +30,9 @@ class Deliveries(ViewSet):
         found = Book(principal_of(request), scope, self.flavour).get(id)
         binding = scope.tenant or "*"
         wanted = pages.requested(request._request, binding, self.flavour.page)
-        rows = _selected(Delivery.objects.filter(subscription=found.id), wanted)
-        shown = list(rows[: wanted.limit + 1])
+        shown, more = page(found, wanted)
         headers = {}
-        if len(shown) > wanted.limit:
-            shown = shown[: wanted.limit]
+        if more:
             last = str(shown[-1].sequence)
             headers["Link"] = pages.next_link(request._request, wanted, last, binding)
         content = orjson.dumps({"items": Sent(found, shown).wires()})
@@ -46,22 +41,3 @@ class Deliveries(ViewSet):
     def describe(self, path: str, method: str) -> dict[str, Any]:  # noqa: ARG002
         """The OpenAPI operation of GET on `path`."""
         return openapi.describe_deliveries()
-
-
-def _selected(rows: Any, wanted: pages.PageRequest) -> Any:
-    query = {name: values for name, values in wanted.query.items() if name != pages.LIMIT}
-    for name, values in query.items():
-        if name not in {AFTER, STATE}:
-            raise pages.PageError(name, f"is not known here; there are {AFTER}, {STATE}, limit")
-        if len(values) > 1:
-            raise pages.PageError(name, "may be given once")
-    after = query.get(AFTER, ["0"])[0]
-    if not (after.isascii() and after.isdigit() and len(after) < 19):
-        raise pages.PageError(AFTER, "must be a sequence: a whole number")
-    state = query.get(STATE, [""])[0]
-    if state and state not in Delivery.State.values:
-        raise pages.PageError(STATE, f"must be one of {', '.join(Delivery.State.values)}")
-    rows = rows.filter(sequence__gt=int(wanted.after or after)).order_by("sequence")
-    rows = rows.filter(state=state) if state else rows
-    skip = (wanted.number - 1) * wanted.limit
-    return rows[skip:] if skip else rows

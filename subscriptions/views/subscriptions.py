@@ -13,17 +13,15 @@ from o2ims.representations.gateway_v1 import GATEWAY_V1
 from o2ims.representations.representation import Representation, on_the_wire
 from o2ims.views.asked import asked, selector
 from o2ims.views.versions import negotiated
-from subscriptions import book, delivery, endpoint, openapi
+from subscriptions import again, book, delivery, endpoint, openapi
 from subscriptions.book import Book
 from subscriptions.drafts import draft, replayed
-from subscriptions.models import Delivery
-from subscriptions.representation import SHAPES, body, told
+from subscriptions.representation import SHAPES, body
 from subscriptions.subscription import Subscription
+from subscriptions.told import Wire, told, wire
 from tenancy.audit import Deed
 from tenancy.guard import principal_of, scope_of
 from tenancy.permissions import Action, Resource
-
-Wire = dict[str, Any]
 
 
 class Subscriptions(ViewSet):
@@ -36,21 +34,15 @@ class Subscriptions(ViewSet):
     def list(self, request: Request) -> HttpResponse:
         """The page that was asked for of the caller's."""
         version = negotiated(request, self.flavour)
-        scope = scope_of(request, self)
-        wanted = asked(request._request, scope, SHAPES[self.flavour.name], self.flavour.page)
-        most = wanted.page.number * wanted.page.limit + 1
-
-        def keep(one: Subscription) -> bool:
-            return wanted.where is None or wanted.where.matches(body(one, states.get(one.id, "healthy")))
-
-        states = book.states_of(scope) if wanted.where is not None else {}
-        found = self._book(request).list(wanted.page.after, most, keep)
-        shown = found[(wanted.page.number - 1) * wanted.page.limit :][: wanted.page.limit]
-        more = len(found) == most
+        wanted = asked(
+            request._request, scope_of(request, self), SHAPES[self.flavour.name], self.flavour.page
+        )
+        shown, more = self._book(request).page(wanted.page, wanted.where)
         if more:
-            version["Link"] = pages.next_link(request._request, wanted.page, shown[-1].id, wanted.binding)
-        states = book.states(one.id for one in shown)
-        objects = [self._encoded(one, states.get(one.id, "healthy"), wanted.selector) for one in shown]
+            last = shown[-1].id
+            version["Link"] = pages.next_link(request._request, wanted.page, last, wanted.binding)
+        states = book.states_of(one.id for one in shown)
+        objects = [self._encoded(one, states[one.id], wanted.selector) for one in shown]
         return conditional.answer(request._request, self.flavour.join(objects), version)
 
     def retrieve(self, request: Request, id: str) -> HttpResponse:  # noqa: A002 - the path's name for it
@@ -58,7 +50,7 @@ class Subscriptions(ViewSet):
         version = negotiated(request, self.flavour)
         chosen = selector(dict(request._request.GET.lists()), SHAPES[self.flavour.name])
         found = self._book(request).get(id)
-        content = self._encoded(found, book.states([found.id]).get(found.id, "healthy"), chosen)
+        content = self._encoded(found, book.states_of([found.id])[found.id], chosen)
         return conditional.answer(request._request, content, version)
 
     def create(self, request: Request) -> HttpResponse:
@@ -68,22 +60,22 @@ class Subscriptions(ViewSet):
         root = pages.root(request._request) + request.path.removesuffix("/subscriptions")
         book.must_be_the_callers(request._request, wanted.callback)
         made = self._book(request).add(
-            wanted, root, lambda one: self._tell(request, 201, one, after=told(one))
+            wanted, root, lambda one: self._tell(request, 201, one, after=wire(one))
         )
-        wire = {**self._wire(made.subscription, "healthy"), "secret": made.secret}
+        shown = {**self._wire(made.subscription, "healthy"), "secret": made.secret}
         headers = {"Location": f"{root}/subscriptions/{made.subscription.id}", "Cache-Control": "no-store"}
         if made.checked:
             headers["X-Callback-Check"] = made.checked
-        return _answer(201, orjson.dumps(wire), version | headers)
+        return _answer(201, orjson.dumps(shown), version | headers)
 
     def update(self, request: Request, id: str) -> HttpResponse:  # noqa: A002
         """It becomes what the body says."""
         was = self._met(request, id)
-        wire = self._wire(was, book.states([was.id]).get(was.id, "healthy"))
-        wanted = draft(request.data, self.flavour, delivery.policy(), wire)
+        current = self._wire(was, book.states_of([was.id])[was.id])
+        wanted = draft(request.data, self.flavour, delivery.policy(), current)
         book.must_be_the_callers(request._request, wanted.callback)
         new = self._book(request).change(
-            was, wanted, lambda one: self._tell(request, 200, one, before=told(was), after=told(one))
+            was, wanted, lambda one: self._tell(request, 200, one, before=wire(was), after=wire(one))
         )
         return self._shown(new)
 
@@ -91,7 +83,7 @@ class Subscriptions(ViewSet):
         """It ends: nothing is sent any more."""
         found = self._met(request, id)
         status = 204 if self.flavour.envelope else 200  # 200 by O-RAN.WG6.O2IMS-INTERFACE 3.2
-        self._book(request).end(found, lambda: self._tell(request, status, found, before=told(found)))
+        self._book(request).end(found, lambda: self._tell(request, status, found, before=wire(found)))
         return conditional.without_content(status, negotiated(request, self.flavour))
 
     def test(self, request: Request, id: str) -> HttpResponse:  # noqa: A002
@@ -117,8 +109,7 @@ class Subscriptions(ViewSet):
     def replay(self, request: Request, id: str) -> HttpResponse:  # noqa: A002
         """Deliveries that have ended are sent once more."""
         found = self._met(request, id)
-        wanted = replayed(request.data)
-        rows = Delivery.objects.filter(subscription=found.id, **wanted)
+        rows = again.chosen(found.id, replayed(request.data))
         count = endpoint.replay(
             found.id, rows, lambda n: self._tell(request, 202, found, after={"replayed": n})
         )
@@ -131,7 +122,7 @@ class Subscriptions(ViewSet):
     def _met(self, request: Request, id_: str) -> Subscription:
         """The one that is meant, in the state that `If-Match` names."""
         found = self._book(request).get(id_)
-        state = book.states([found.id]).get(found.id, "healthy")
+        state = book.states_of([found.id])[found.id]
         conditional.must_match(request._request, orjson.dumps(self._wire(found, state)))
         return found
 
@@ -142,11 +133,11 @@ class Subscriptions(ViewSet):
         return on_the_wire(SHAPES[self.flavour.name], body(subscription, state))
 
     def _encoded(self, subscription: Subscription, state: str, chosen: Selector | None) -> bytes:
-        wire = self._wire(subscription, state)
-        return orjson.dumps(chosen.apply(wire) if chosen else wire)
+        shown = self._wire(subscription, state)
+        return orjson.dumps(chosen.apply(shown) if chosen else shown)
 
     def _shown(self, subscription: Subscription) -> HttpResponse:
-        state = book.states([subscription.id]).get(subscription.id, "healthy")
+        state = book.states_of([subscription.id])[subscription.id]
         content = orjson.dumps(self._wire(subscription, state))
         return _answer(200, content, {"ETag": conditional.etag(content)})
 
@@ -159,22 +150,10 @@ class Subscriptions(ViewSet):
         before: Wire | None = None,
         after: Wire | None = None,
     ) -> None:
-        action = {201: Action.CREATE, 204: Action.DELETE}.get(status, Action.UPDATE)
-        if request.method == "DELETE":
-            action = Action.DELETE
         deed = Deed.of(request._request)
-        deed.tell(
-            deed.entry(
-                action,
-                Resource.SUBSCRIPTION,
-                one.id,
-                status=status,
-                label=book.host(one),
-                tenant=one.tenant or "",
-                before=before,
-                after=after,
-            )
-        )
+        action = {"DELETE": Action.DELETE}.get(str(request.method), Action.UPDATE)
+        action = Action.CREATE if status == 201 else action
+        deed.tell(told(deed, action, one, status=status, before=before, after=after))
 
 
 def _answer(status: int, content: bytes, headers: dict[str, str]) -> HttpResponse:

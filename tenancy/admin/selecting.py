@@ -2,6 +2,7 @@
 link is a saved view; in pages by id, so that none is counted and none shifts.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, ClassVar, Protocol
@@ -40,7 +41,7 @@ def filled(query: QueryDict) -> Query:
     return {name: query.getlist(name) for name in query if any(query.getlist(name))}
 
 
-class FormFilter(admin.ListFilter):
+class FormFilter(admin.ListFilter, ABC):
     """The form. What is wrong with a value is said, and then nothing is shown: never too much."""
 
     title = "selection"
@@ -60,9 +61,9 @@ class FormFilter(admin.ListFilter):
             self.error = f"{self.labels.get(error.parameter, error.parameter)} {error.detail}."
 
     @classmethod
+    @abstractmethod
     def asked(cls, query: QueryDict) -> Wanted:
         """What a form or a link asks for. Raises `PageError`."""
-        raise NotImplementedError
 
     def has_output(self) -> bool:
         """Always."""

@@ -165,6 +165,18 @@ def test_it_is_changed_as_a_whole(post: Call, call: Call, sink: Sink) -> None:
     assert call("alice", path).json() == changed.json()
 
 
+def test_with_another_callback_it_is_tried_at_once(post: Call, call: Call, sink: Sink) -> None:
+    to = subscribed("acme")
+    store.catch_up()
+    delivered(to, Change.objects.filter(tenant="acme")[0], state="waiting")
+    Endpoint.objects.update(state="suspended", failures=9)
+    path = f"{ROOT}/{to.id}"
+    same = {"callback": to.callback, "consumerSubscriptionId": "mine"}
+    assert post("alice", same, path, "PUT").json()["state"] == "suspended"
+    assert post("alice", {"callback": sink.url}, path, "PUT").json()["state"] == "healthy"
+    assert Endpoint.objects.get().lanes.filter(due_at__isnull=False, waiting=1).exists()
+
+
 def test_every_change_of_one_is_in_the_audit_trail_without_its_secret(
     post: Call, call: Call, sink: Sink
 ) -> None:

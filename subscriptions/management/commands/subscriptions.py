@@ -8,10 +8,10 @@ import orjson
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from subscriptions import comparison, journal, store
-from subscriptions.representation import told
 from subscriptions.subscription import Subscription
+from subscriptions.told import told, wire
 from tenancy.audit import Deed
-from tenancy.permissions import Action, Resource
+from tenancy.permissions import Action
 from tenancy.refusals import Exceeded
 
 
@@ -67,15 +67,7 @@ class Command(BaseCommand):
         try:
             with journal.changing():
                 journal.begin(subscription)
-                deed.tell(
-                    deed.entry(
-                        Action.CREATE,
-                        Resource.SUBSCRIPTION,
-                        subscription.id,
-                        tenant=subscription.tenant or "",
-                        after=told(subscription),
-                    )
-                )
+                deed.tell(told(deed, Action.CREATE, subscription, after=wire(subscription)))
         except (journal.Duplicate, Exceeded) as error:
             self.stderr.write(f"{subscription.id}: {error}")
             return False
