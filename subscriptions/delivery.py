@@ -55,7 +55,8 @@ def policy() -> Policy:
 def _infrastructure() -> tuple[Network, ...]:
     """Where our database and Redis are, by what their names mean when this process first asks; not where that
     is this machine, which has a rule of its own."""
-    hosts = [str(settings.DATABASES["default"]["HOST"]), urlsplit(settings.REDIS_URL).hostname or ""]
+    redis = [urlsplit(settings.REDIS_URL).hostname or "", *(host for host, _ in settings.REDIS_SENTINELS)]
+    hosts = [str(settings.DATABASES["default"]["HOST"]), *redis]
     found: set[Network] = set()
     for host in filter(None, hosts):
         with suppress(OSError, ValueError):

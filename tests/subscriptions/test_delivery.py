@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 import trustme
 
 from subscriptions import delivery
-from subscriptions.callback import Policy
+from subscriptions.callback import Forbidden, Policy, check_url
 from subscriptions.schedule import Outcome
 from tests.sink import Sink, closed_port
 
@@ -128,9 +129,16 @@ def test_a_head_beyond_every_bound_ends_it() -> None:
         assert posted(url).outcome in {Outcome.TOO_LARGE, Outcome.BROKEN}
 
 
-def test_our_own_servers_are_nowhere_to_go(settings: Any) -> None:
-    delivery._infrastructure.cache_clear()
+def test_our_own_servers_are_nowhere_to_go_whatever_is_allowed(settings: Any) -> None:
     settings.REDIS_URL = "redis://10.9.8.7:6379/0"
-    settings.CALLBACK_NETWORKS = ["10.0.0.0/8"]
-    assert [str(one) for one in delivery._infrastructure()] == ["10.9.8.7/32"]
+    settings.REDIS_SENTINELS = [("10.9.8.8", 26379)]
+    settings.CALLBACK_NETWORKS = [ip_network("10.0.0.0/8")]
     delivery._infrastructure.cache_clear()
+    try:
+        allowed = delivery.policy()
+    finally:
+        delivery._infrastructure.cache_clear()
+    check_url("https://10.9.8.9/x", allowed)
+    for ours in ("10.9.8.7", "10.9.8.8"):
+        with pytest.raises(Forbidden, match="the gateway's own"):
+            check_url(f"https://{ours}/x", allowed)
