@@ -52,6 +52,10 @@ def test_when_the_sentinels_choose_another_master_nothing_is_lost(postgres: Post
                 ),
                 what="Sentinels that know everybody",
             )
+            gateway.until(
+                lambda: all(each.info("master_link_status") == "up" for each in (first, second)),
+                what="replicas that follow: a subscription is made where one of them has it",
+            )
             run.recorder.subscribe("alice", sink)
             run.recorder.subscribe("root", sink)
             before = gateway.get("root", SUBSCRIPTIONS).body
