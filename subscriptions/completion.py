@@ -4,10 +4,9 @@ or ill.
     Ended ─► its Attempt ends ─► the lane, if it is still the claim's ─► the delivery ─► the endpoint's health
 
 Locks: endpoints, then lanes, each in the order of ids. Only where something fails, or did, an endpoint is
-locked.
+locked. What arrived where nothing did is told by a shorter way: `subscriptions/arrival.py`.
 """
 
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,43 +14,15 @@ from random import Random
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.db import connection
 
 from subscriptions import bulk, metrics
-from subscriptions.models import LANES, Delivery, Endpoint, Lane
+from subscriptions.arrival import pause
+from subscriptions.claim import Ended
+from subscriptions.models import Delivery, Endpoint, Lane
 from subscriptions.schedule import Health, Outcome, Schedule, State, after
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One delivery to send now: `number` is that of the attempt, `change` the Change's id (None: a test)."""
-
-    lane: int
-    token: uuid.UUID
-    subscription: str
-    tenant: str
-    delivery: int
-    sequence: int
-    number: int
-    refusals: int
-    change: int | None
-    tried_at: datetime | None
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """How a claim ended: `answer` is what a refusal said, `retry_after` what it asked for, in seconds."""
-
-    claim: Claim
-    outcome: Outcome
-    status: int | None
-    milliseconds: int
-    answer: str = ""
-    retry_after: float | None = None
 
 
 @dataclass(slots=True)
@@ -139,7 +110,7 @@ class Completion:
         if not lane.waiting:
             return None
         if done:  # a lane has its share of what the endpoint takes in a second
-            return now + timedelta(seconds=LANES / settings.DELIVERY_RATE) if settings.DELIVERY_RATE else now
+            return now + timedelta(seconds=pause())
         wait = self.schedule.wait(one.claim.number, one.outcome, one.retry_after, self.random)
         return now + timedelta(seconds=wait)
 

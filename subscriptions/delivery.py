@@ -72,7 +72,7 @@ def session(allowed: Policy) -> aiohttp.ClientSession:
         connector=connector(
             allowed, ssl=_tls(), limit=0, ttl_dns_cache=10, keepalive_timeout=30, enable_cleanup_closed=True
         ),
-        timeout=aiohttp.ClientTimeout(total=ALL_SECONDS, sock_connect=CONNECT_SECONDS),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),  # all of it: in `post`
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": USER_AGENT},
         auto_decompress=False,
@@ -100,7 +100,8 @@ async def post(to: aiohttp.ClientSession, url: str, body: bytes, headers: Mappin
             to.post(url, data=body, headers=headers, allow_redirects=False) as response,
         ):
             text = await _read(response)
-            wait = retry_after(response.headers.get("Retry-After", ""), time.time())
+            asked = response.headers.get("Retry-After")
+            wait = retry_after(asked, time.time()) if asked else None
             outcome = outcome_of(response.status)
             return Answer(outcome, response.status, time.monotonic() - started, text, wait)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:

@@ -7,8 +7,9 @@ deliveries of which nobody knows whether they arrived.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 import aiohttp
 import structlog
@@ -19,8 +20,9 @@ from psycopg_pool import PoolTimeout
 
 from o2ims.threads import in_thread
 from subscriptions import delivery, fanout, keyring, metrics, signing, store
-from subscriptions.completion import Claim, Completion, Ended
-from subscriptions.event import Event, events
+from subscriptions.claim import Claim, Ended
+from subscriptions.completion import Completion
+from subscriptions.event import Event, Log
 from subscriptions.notification import Writer, test_body, test_id, webhook_id
 from subscriptions.outbox import Allowance, Outbox, Room
 from subscriptions.registry import Registry
@@ -41,6 +43,16 @@ MANY, GATHER_SECONDS = SLOTS // 2, 0.005
 END_SECONDS = 5.0  # what is under way has so long to end
 
 
+class Turn(NamedTuple):
+    """What is to be sent, with the changes that are to be told; in how many seconds there is more; and when
+    (by the monotonic clock) the subscriptions were looked at."""
+
+    claims: Sequence[Claim]
+    changes: Mapping[int | None, Event]
+    soonest: float
+    at: float
+
+
 class Dispatcher:
     """The sends of one worker. Needs a running event loop; `wake` may be called from any task."""
 
@@ -49,6 +61,7 @@ class Dispatcher:
         self._outbox = Outbox(owner, Completion(schedule))
         self._registry = registry
         self._allowed = Allowance(PER_ENDPOINT)
+        self._log = Log()
         self._writer = Writer()
         self._under_way: dict[Claim, asyncio.Task[None]] = {}
         self._ended: list[Ended] = []
@@ -75,19 +88,25 @@ class Dispatcher:
 
     async def _round(self, to: aiohttp.ClientSession) -> float:
         ended, self._ended = self._ended, []
+        told = [one.claim for one in ended]
         try:
-            claims, soonest = await in_thread(self._outbox.round, ended, self._room(ended))
-            asked = time.monotonic()
-            if claims:
-                await self._start(to, claims, asked)
-            for one in ended:
-                self._under_way.pop(one.claim, None)
+            turn = await in_thread(self._turn, ended, self._room(ended))
+            if turn.claims and time.monotonic() - turn.at > STALE_SECONDS:
+                # We slept: who knows what has been ended meanwhile.
+                await in_thread(self._outbox.release, turn.claims)
+            else:
+                self._start(to, turn)
             await self._renew()
         except (DatabaseError, PoolTimeout) as error:
             self._ended = ended + self._ended  # it is told as soon as somebody listens
             log.warning("deliveries_paused", error=type(error).__name__)
             return POLL_SECONDS
-        return 0.0 if self._ended else soonest
+        finally:
+            left = {one.claim for one in ended}
+            for claim in told:
+                if claim not in left:
+                    self._under_way.pop(claim, None)
+        return 0.0 if self._ended else turn.soonest
 
     def _room(self, ended: Sequence[Ended]) -> Room:
         over = {one.claim for one in ended}
@@ -100,20 +119,19 @@ class Dispatcher:
             per_tenant=PER_TENANT,
         )
 
-    async def _start(self, to: aiohttp.ClientSession, claims: Sequence[Claim], asked: float) -> None:
-        what = await in_thread(self._told, claims)
-        if time.monotonic() - asked > STALE_SECONDS:  # we slept: who knows what has been ended meanwhile
-            await in_thread(self._outbox.release, claims)
-            return
-        for claim in claims:
-            task = asyncio.create_task(self._send(to, claim, what.get(claim.change)))
-            self._under_way[claim] = task
-
-    def _told(self, claims: Sequence[Claim]) -> dict[int | None, Event]:
-        """The changes that are to be told, and the subscriptions as they are now."""
-        if self._registry.version != store.newest():
+    def _turn(self, ended: list[Ended], room: Room) -> Turn:
+        """Completes and claims."""
+        claims, soonest = self._outbox.round(ended, room)
+        at = time.monotonic()
+        if claims and self._registry.version != store.newest():
             self._registry.follow()
-        return events({claim.change for claim in claims if claim.change is not None})
+        changes = self._log.read({claim.change for claim in claims if claim.change is not None})
+        return Turn(claims, changes, soonest, at)
+
+    def _start(self, to: aiohttp.ClientSession, turn: Turn) -> None:
+        for claim in turn.claims:
+            task = asyncio.create_task(self._send(to, claim, turn.changes.get(claim.change)))
+            self._under_way[claim] = task
 
     async def _send(self, to: aiohttp.ClientSession, claim: Claim, what: Event | None) -> None:
         subscription = self._registry.subscriptions.get(claim.subscription)

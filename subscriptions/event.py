@@ -1,19 +1,23 @@
 """Changes as they are told, read from the log: their states as texts, so that no number in them is lost."""
 
+from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from django.db import connection
 
 from adapters.types import Kind
+from subscriptions.statements import rows
 
 _READ = """
     SELECT c.id, s.key, c.sequence, c.kind, c.type, c.object_id::text, s.o_cloud,
            c.before::text, c.after::text, c.request_id, c.traceparent, extract(epoch FROM c.at)
-    FROM o2ims_change c JOIN o2ims_source s ON s.id = c.source_id WHERE c.id = ANY(%s)
+    FROM o2ims_change c JOIN o2ims_source s ON s.id = c.source_id WHERE c.id = ANY(%s::bigint[])
 """
+
+
+_KEPT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +38,26 @@ class Event:
     at: float
 
 
+class Log:
+    """The change log to somebody who tells of one change many times: what was read last is kept."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[int, Event] = OrderedDict()
+
+    def read(self, ids: Collection[int]) -> dict[int | None, Event]:
+        """These changes, by their ids."""
+        known: dict[int | None, Event] = {id_: self._kept[id_] for id_ in ids if id_ in self._kept}
+        news = events([id_ for id_ in ids if id_ not in known])
+        self._kept.update({one.id: one for one in news.values()})
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return known | news
+
+
 def events(ids: Collection[int]) -> dict[int | None, Event]:
     """These changes, by their ids."""
     if not ids:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(_READ, [list(ids)])
-        rows = cursor.fetchall()
     return {
         row[0]: Event(
             id=row[0],
@@ -56,5 +73,5 @@ def events(ids: Collection[int]) -> dict[int | None, Event]:
             traceparent=row[10],
             at=float(row[11]),
         )
-        for row in rows
+        for row in rows(_READ, [list(ids)])
     }

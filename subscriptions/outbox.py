@@ -1,7 +1,7 @@
-"""What is to be sent next, and what became of what was sent: one transaction a round.
+"""What is to be sent next, and what became of what was sent: one transaction a round, or two.
 
-    round ─► complete what has ended (lanes by token, endpoints' health) ─► claim lanes that are due, their
-    first delivery, an Attempt for each
+    round ─► what arrived where all is well ─► claim lanes that are due, their first delivery, an Attempt each
+      └────► what else ended (lanes by token, endpoints' health) ─► the same
 
 A lane is somebody's until its send has ended, or until `CLAIM_SECONDS` after its owner was last heard of:
 then it is tried again, by whoever comes. Times are Postgres's. Locks: endpoints, then lanes, each in the
@@ -9,7 +9,7 @@ order of ids.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,8 +17,11 @@ import structlog
 from django.db import connection, transaction
 
 from subscriptions import metrics
-from subscriptions.completion import Claim, Completion, Ended
-from subscriptions.models import Lane
+from subscriptions.arrival import arrived
+from subscriptions.claim import Claim, Ended
+from subscriptions.completion import Completion
+from subscriptions.models import Attempt, Lane
+from subscriptions.statements import rows
 
 log = structlog.get_logger()
 
@@ -33,35 +36,46 @@ _NEXT = """
     LEFT JOIN tenancy_tenant t ON t.id = l.tenant
     WHERE l.due_at <= now() AND (l.claimed_until IS NULL OR l.claimed_until < now())
       AND e.state <> 'suspended' AND (l.tenant = '' OR t.status = 'active')
-      AND NOT l.endpoint_id = ANY(%s::uuid[]) AND NOT l.tenant = ANY(%s)
+      AND NOT l.endpoint_id = ANY(%s::uuid[]) AND NOT l.tenant = ANY(%s::text[])
     ORDER BY l.due_at LIMIT %s FOR UPDATE OF l SKIP LOCKED
 """
 _CLAIM = """
     WITH mine AS (
       UPDATE subscriptions_lane SET owner = %s, token = gen_random_uuid(),
         claimed_until = now() + make_interval(secs => %s)
-      WHERE id = ANY(%s) RETURNING id, token, endpoint_id, tenant, number, head
+      WHERE id = ANY(%s::bigint[]) RETURNING id, token, endpoint_id, tenant, number, head
+    ), heads AS (
+      SELECT mine.id AS lane, mine.token, mine.endpoint_id, mine.tenant, d.*
+      FROM mine LEFT JOIN LATERAL (
+        SELECT id, sequence, attempts + 1 + (mine.id = ANY(%s::bigint[]))::int AS number, refusals, change_id,
+          tried_at
+        FROM subscriptions_delivery
+        WHERE subscription = mine.endpoint_id AND lane = mine.number AND state = 'waiting'
+          AND sequence >= mine.head
+        ORDER BY sequence LIMIT 1
+      ) d ON true
+    ), tries AS (
+      INSERT INTO subscriptions_attempt (delivery_id, number, worker, started_at)
+      SELECT id, number, %s, clock_timestamp() FROM heads WHERE id IS NOT NULL
+      RETURNING delivery_id, id
     )
-    SELECT mine.id, mine.token, mine.endpoint_id::text, mine.tenant, d.*
-    FROM mine LEFT JOIN LATERAL (
-      SELECT id, sequence, attempts, refusals, change_id, tried_at FROM subscriptions_delivery
-      WHERE subscription = mine.endpoint_id AND lane = mine.number AND state = 'waiting'
-        AND sequence >= mine.head
-      ORDER BY sequence LIMIT 1
-    ) d ON true
-"""
-_ATTEMPT = """
-    INSERT INTO subscriptions_attempt (delivery_id, number, worker, started_at)
-    SELECT delivery, number, %s, clock_timestamp()
-    FROM unnest(%s::bigint[], %s::int[]) AS t (delivery, number)
-    RETURNING delivery_id, id
+    SELECT heads.lane, token, endpoint_id::text, tenant, heads.id, sequence, heads.number, refusals,
+      change_id, tried_at, tries.id
+    FROM heads LEFT JOIN tries ON tries.delivery_id = heads.id
 """
 _CUT_OFF = """
     WITH lost AS (
       UPDATE subscriptions_attempt SET outcome = %s, ended_at = now()
-      WHERE delivery_id = ANY(%s) AND ended_at IS NULL RETURNING delivery_id
+      WHERE delivery_id = ANY(%s) AND NOT id = ANY(%s) AND ended_at IS NULL RETURNING delivery_id
     )
     UPDATE subscriptions_delivery SET attempts = attempts + 1 WHERE id IN (SELECT delivery_id FROM lost)
+"""
+_HOLD = """
+    WITH held AS (
+      SELECT id FROM subscriptions_lane WHERE token = ANY(%s) AND claimed_until IS NOT NULL
+      ORDER BY id FOR NO KEY UPDATE
+    )
+    UPDATE subscriptions_lane SET {change} WHERE id IN (SELECT id FROM held)
 """
 _SOONEST = """
     SELECT extract(epoch FROM min(due_at) - now()) FROM subscriptions_lane
@@ -106,118 +120,95 @@ class Outbox:
     owner: str
     completion: Completion
 
-    def round(self, ended: Sequence[Ended], room: Room) -> tuple[list[Claim], float]:
+    def round(self, ended: list[Ended], room: Room) -> tuple[list[Claim], float]:
         """Completes and claims. Returns the claims, and in how many seconds there is more to do, as far as is
-        known (at most 1). Raises the database's errors: then nothing has happened."""
+        known (at most 1). What is written is taken out of `ended`, also where the database's errors are
+        raised."""
         with transaction.atomic():
-            if ended:
-                self.completion.complete(ended)
-            claims = self._claim(room) if room.free > 0 else []
-            # What is due and was not claimed has no room, or its tenant is suspended: to ask at once is in
-            # vain.
-            soonest = 0.0 if claims and len(claims) == room.free else self._soonest()
-        for one in ended:
-            metrics.DELIVERIES.labels(one.outcome).inc()
-        return claims, soonest
+            done = arrived(ended)
+            rest = [one for one in ended if one.claim.lane not in done]
+            found = None if rest else self._next(room)
+        _written(ended, rest)
+        if found is not None:
+            return found
+        # In a transaction of its own: endpoints are locked before lanes, and those that arrived have theirs.
+        with transaction.atomic():
+            self.completion.complete(rest)
+            found = self._next(room)
+        _written(ended, [])
+        return found
 
     def renew(self, claims: Iterable[Claim]) -> None:
         """Holds on to what is under way."""
-        tokens = [claim.token for claim in claims]
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE subscriptions_lane SET claimed_until = now() + make_interval(secs => %s)"
-                " WHERE token = ANY(%s) AND claimed_until IS NOT NULL",
-                [CLAIM_SECONDS, tokens],
-            )
+        self._hold(claims, "claimed_until = now() + make_interval(secs => %s)", [CLAIM_SECONDS])
 
     def let_go(self, claims: Iterable[Claim]) -> None:
         """What is under way is given up, as if we had died: the next one may try at once."""
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "UPDATE subscriptions_lane SET claimed_until = now() WHERE token = ANY(%s)",
-                [[claim.token for claim in claims]],
-            )
+        self._hold(claims, "claimed_until = now()")
 
     def release(self, claims: Iterable[Claim]) -> None:
         """Gives back what was claimed and not sent."""
-        tokens = [claim.token for claim in claims]
         attempts = [claim.attempt for claim in claims]
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("DELETE FROM subscriptions_attempt WHERE id = ANY(%s)", [attempts])
-            cursor.execute(
-                "UPDATE subscriptions_lane SET owner = '', token = NULL, claimed_until = NULL"
-                " WHERE token = ANY(%s)",
-                [tokens],
-            )
+        with transaction.atomic():
+            self._hold(claims, "owner = '', token = NULL, claimed_until = NULL")
+            Attempt.objects.filter(pk__in=attempts).delete()
+
+    @staticmethod
+    def _hold(claims: Iterable[Claim], change: str, values: Sequence[Any] = ()) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(_HOLD.format(change=change), [[claim.token for claim in claims], *values])
+
+    def _next(self, room: Room) -> tuple[list[Claim], float]:
+        claims = self._claim(room) if room.free > 0 else []
+        # What is due and was not claimed has no room, or its tenant is suspended: to ask at once is in vain.
+        return claims, 0.0 if claims and len(claims) == room.free else self._soonest()
 
     def _claim(self, room: Room) -> list[Claim]:
         full = [id_ for id_, n in room.endpoints.items() if n >= room.allowed.of(id_)]
         busy = [tenant for tenant, n in room.tenants.items() if n >= room.per_tenant]
-        with connection.cursor() as cursor:
-            cursor.execute(_NEXT, [full, busy, room.free * _CANDIDATES])
-            due = _fair(cursor.fetchall(), room)
-            if not due:
-                return []
-            cursor.execute(_CLAIM, [self.owner, CLAIM_SECONDS, [lane for lane, *_ in due]])
-            rows = cursor.fetchall()
-        stale = {lane for lane, *_, claimed in due if claimed}
-        self._cut_off([row[4] for row in rows if row[0] in stale])
-        return self._attempts(rows, stale)
-
-    def _attempts(self, rows: Sequence[Any], stale: Collection[int]) -> list[Claim]:
-        there = [row for row in rows if row[4] is not None]
-        if empty := [row[0] for row in rows if row[4] is None]:
-            log.warning("lanes_empty", lanes=len(empty))
-            Lane.objects.filter(pk__in=empty).update(
-                waiting=0, due_at=None, owner="", token=None, claimed_until=None
-            )
-        numbers = [row[6] + 1 + (row[0] in stale) for row in there]
-        with connection.cursor() as cursor:
-            cursor.execute(_ATTEMPT, [self.owner, [row[4] for row in there], numbers])
-            attempts = dict(cursor.fetchall())
-        return [
-            Claim(
-                lane=lane,
-                token=token,
-                subscription=subscription,
-                tenant=tenant,
-                delivery=delivery,
-                sequence=sequence,
-                number=number,
-                refusals=refusals,
-                change=change,
-                tried_at=tried_at,
-                attempt=attempts[delivery],
-            )
-            for number, (
-                lane,
-                token,
-                subscription,
-                tenant,
-                delivery,
-                sequence,
-                _,
-                refusals,
-                change,
-                tried_at,
-            ) in zip(numbers, there, strict=True)
-        ]
+        due = _fair(rows(_NEXT, [full, busy, room.free * _CANDIDATES]), room)
+        if not due:
+            return []
+        stale = [lane for lane, *_, claimed in due if claimed]
+        found = rows(_CLAIM, [self.owner, CLAIM_SECONDS, [lane for lane, *_ in due], stale, self.owner])
+        there = [Claim(*row) for row in found if row[4] is not None]
+        if stale:
+            self._cut_off([claim for claim in there if claim.lane in set(stale)])
+        if len(there) < len(found):
+            self._let_rest([row[0] for row in found if row[4] is None])
+        return there
 
     @staticmethod
-    def _cut_off(deliveries: Sequence[int | None]) -> None:
-        """Whoever tried these has died: nobody knows whether they arrived."""
-        lost = [delivery for delivery in deliveries if delivery is not None]
-        if lost:
-            metrics.REPEATED.inc(len(lost))
+    def _let_rest(lanes: Sequence[int]) -> None:
+        """Nothing waits in these, whatever they say."""
+        log.warning("lanes_empty", lanes=len(lanes))
+        Lane.objects.filter(pk__in=lanes).update(
+            waiting=0, due_at=None, owner="", token=None, claimed_until=None
+        )
+
+    @staticmethod
+    def _cut_off(claims: Sequence[Claim]) -> None:
+        """Whoever tried these before has died: nobody knows whether they arrived."""
+        if claims:
+            metrics.REPEATED.inc(len(claims))
             with connection.cursor() as cursor:
-                cursor.execute(_CUT_OFF, [UNKNOWN, lost])
+                cursor.execute(
+                    _CUT_OFF,
+                    [UNKNOWN, [claim.delivery for claim in claims], [claim.attempt for claim in claims]],
+                )
 
     @staticmethod
     def _soonest() -> float:
-        with connection.cursor() as cursor:
-            cursor.execute(_SOONEST)
-            found = cursor.fetchone()[0]
+        ((found,),) = rows(_SOONEST, [])
         return 1.0 if found is None else min(1.0, max(0.0, float(found)))
+
+
+def _written(ended: list[Ended], rest: Sequence[Ended]) -> None:
+    """All of `ended` but the `rest` is in the database."""
+    left = {one.claim for one in rest}
+    for outcome, number in Counter(one.outcome for one in ended if one.claim not in left).items():
+        metrics.DELIVERIES.labels(outcome).inc(number)
+    ended[:] = rest
 
 
 def _fair(rows: Sequence[tuple[int, str, str, bool]], room: Room) -> list[tuple[int, str, str, bool]]:

@@ -44,7 +44,7 @@ def headers(secrets: Sequence[str], message_id: str, at: int, body: bytes) -> di
         raise ValueError("there is no secret to sign with")
     if "." in message_id:
         raise ValueError("the id of a message has no dot")
-    signatures = (_sign(_key(secret), message_id, str(at), body) for secret in secrets)
+    signatures = (_sign(_keyed(secret), message_id, str(at), body) for secret in secrets)
     return {
         ID: message_id,
         TIMESTAMP: str(at),
@@ -58,7 +58,7 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes, *, now: int, to
 
     `headers` are looked up in any case. Raises `ValueError` for a secret that is none.
     """
-    key = _key(secret)
+    keyed = _keyed(secret)
     found = {name.lower(): value for name, value in headers.items()}
     message_id, timestamp, signature = (_one(found, name) for name in (ID, TIMESTAMP, SIGNATURE))
     if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
@@ -66,7 +66,7 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes, *, now: int, to
     if abs(now - int(timestamp)) > tolerance:
         where = "past" if int(timestamp) < now else "future"
         raise Invalid(f"{TIMESTAMP} is more than {tolerance} s in the {where}")
-    expected = _sign(key, message_id, timestamp, body)
+    expected = _sign(keyed, message_id, timestamp, body)
     given = signature.split(" ")[:_MOST_SIGNATURES]
     # All of them are compared, so that the time taken tells nothing of which one fits.
     fits = [hmac.compare_digest(expected, _decoded(each)) for each in given]
@@ -81,16 +81,16 @@ def _one(found: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _sign(key: bytes, message_id: str, timestamp: str, body: bytes) -> bytes:
+def _sign(keyed: hmac.HMAC, message_id: str, timestamp: str, body: bytes) -> bytes:
     # A copy of a keyed one: hmac.digest would give other threads the lock, and wait for it.
-    found = _keyed(key).copy()
+    found = keyed.copy()
     found.update(b"%s.%s." % (_bytes(message_id), timestamp.encode()) + body)
     return found.digest()
 
 
 @lru_cache(maxsize=20_000)
-def _keyed(key: bytes) -> hmac.HMAC:
-    return hmac.new(key, digestmod=hashlib.sha256)
+def _keyed(secret: str) -> hmac.HMAC:
+    return hmac.new(_key(secret), digestmod=hashlib.sha256)
 
 
 def _bytes(text: str) -> bytes:

@@ -74,9 +74,10 @@ class Run:
     path: Path
 
     def quiet(self, *, seconds: float = 60) -> None:
-        """Waits until the backend has been seen as it is, and everything has arrived."""
+        """Waits until the backend has been seen as it is, everything has arrived, and readers see it too."""
         self.gateway.until(self._is_seen, seconds=seconds, what="the collector")
         self.recorder.quiet(seconds=seconds)
+        self.gateway.until(self._is_shown, seconds=seconds, what="the mirror")
 
     def _is_seen(self) -> bool:
         there = {one.native_id: one.description for one in self.hands.adapter.resources()}
@@ -87,6 +88,11 @@ class Run:
                 [self.hands.source],
             ).fetchall()
         return dict(found) == there
+
+    def _is_shown(self) -> bool:
+        there = sorted(one.description for one in self.hands.adapter.resources())
+        shown = self.gateway.get("root", "/o2ims/v1/resources?limit=1000").body["items"]
+        return sorted(one["description"] for one in shown) == there
 
     def verify(self, *, seconds: float = 60) -> None:
         """Waits until everything has arrived; then the ledger has to hold."""

@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from o2ims.models import Change
 from subscriptions import endpoint
-from subscriptions.completion import Completion, Ended
+from subscriptions.claim import Ended
+from subscriptions.completion import Completion
 from subscriptions.models import Delivery, Lane
 from subscriptions.outbox import Allowance, Outbox, Room
 from subscriptions.schedule import Outcome, Schedule

@@ -9,7 +9,8 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from o2ims.models import Change
-from subscriptions.completion import Completion, Ended
+from subscriptions.claim import Ended
+from subscriptions.completion import Completion
 from subscriptions.models import Attempt, Delivery, Endpoint, Lane
 from subscriptions.outbox import Allowance, Outbox, Room
 from subscriptions.schedule import Outcome, Schedule
