@@ -37,7 +37,8 @@ class Administration:
         return self.change_tenant(Tenant(pk=draft.id), draft)
 
     def change_tenant(self, tenant: Tenant, draft: TenantDraft) -> Tenant:
-        """The tenant as the draft says."""
+        """The tenant as the draft says. Where its callbacks may go, and whether they have to answer, is the
+        platform's to say, whoever may change the rest."""
         tenant.name, tenant.description = draft.name, draft.description
         tenant.status, tenant.contact_email = draft.status, draft.contact_email
         tenant.metadata = dict(draft.metadata)
@@ -45,6 +46,11 @@ class Administration:
         if limited and Scope.ALL not in self._caller.rights.scopes(Resource.QUOTA, Action.UPDATE):
             raise PermissionDenied
         tenant.rate_limit = str(draft.rate_limit or "")
+        was = tenant.callback_check, tenant.callback_networks
+        tenant.callback_check, tenant.callback_networks = draft.callback_check, draft.callback_networks
+        let_out = was != (tenant.callback_check, tenant.callback_networks)
+        if let_out and Scope.ALL not in self._caller.rights.scopes(Resource.TENANT, Action.UPDATE):
+            raise PermissionDenied
         tenant.save()
         for name, limit in draft.quotas.items():
             quotas.set_limit(tenant.pk, name, limit)

@@ -17,7 +17,7 @@ from django.core.validators import validate_email
 from django.utils import timezone
 
 from api.bodies import Reading
-from tenancy import quotas
+from tenancy import networks, quotas
 from tenancy.models import Tenant, label
 from tenancy.permissions import Permission
 from tenancy.rates import Limit
@@ -29,7 +29,12 @@ QUOTA_MOST = 10**9
 PEM_MOST = 64 * 1024
 RATE_MOST, BURST_MOST = 10**6 - 1, 10**7 - 1
 
-_TENANT = frozenset({"name", "description", "status", "contactEmail", "metadata", "quotas", "rateLimit"})
+_TENANT = frozenset(
+    {
+        *("name", "description", "status", "contactEmail", "metadata", "quotas", "rateLimit"),
+        *("callbackCheck", "callbackNetworks"),
+    }
+)
 _USER = frozenset({"email", "status"})
 _ROLE = frozenset({"name", "description", "permissions"})
 _BINDING = frozenset({"roleId", "expiresAt"})
@@ -51,7 +56,7 @@ class Sent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TenantDraft:
-    """A tenant as somebody wants it."""
+    """A tenant as somebody wants it; `callback_check` is '' for the platform's setting."""
 
     id: str
     name: str
@@ -61,6 +66,8 @@ class TenantDraft:
     metadata: Wire
     quotas: Mapping[str, Decimal | None]
     rate_limit: Limit | None
+    callback_check: str
+    callback_networks: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,6 +240,8 @@ def _tenant(reading: Reading, id_: str, status: str, shown: Wire) -> TenantDraft
         metadata=metadata,
         quotas=_quotas(reading, shown),
         rate_limit=_rate_limit(reading),
+        callback_check=reading.choice("callbackCheck", Tenant.CallbackCheck.values) or "",
+        callback_networks=_networks(reading),
     )
     reading.end()
     return draft
@@ -267,6 +276,21 @@ def _rate_limit(reading: Reading) -> Limit | None:
             reading.fault("rateLimit", f"must be a whole number from 1 to {most}", key)
             return None
     return Limit(value["perSecond"], value["burst"])
+
+
+def _networks(reading: Reading) -> list[str]:
+    value, found = reading.body.get("callbackNetworks"), []
+    if value is None:
+        return []
+    if not isinstance(value, list) or len(value) > networks.MOST:
+        reading.fault("callbackNetworks", f"must be a list of at most {networks.MOST} networks")
+        return []
+    for number, one in enumerate(value):
+        try:
+            found.append(networks.network(one if isinstance(one, str) else ""))
+        except ValueError as error:
+            reading.fault("callbackNetworks", str(error), number)
+    return networks.distinct(found)
 
 
 def _user(reading: Reading, name: str, status: str) -> UserDraft:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from ipaddress import ip_network
 from typing import Any, ClassVar
 
 from django.apps import apps
@@ -17,6 +18,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.functional import cached_property
 
+from tenancy.networks import Network
 from tenancy.permissions import Action, Grant, Permission, Resource, Rights, Scope, rights_at, rights_of
 from tenancy.rates import Limit, written
 from tenancy.refusals import BuiltInRole, InUse, LastOwner, Taken, Unfit
@@ -26,6 +28,7 @@ from tenancy.roles import BUILT_IN, CEILING, OWNER
 TOKEN_PREFIX = "nwt_"  # noqa: S105 - says what the secret is, so that scanners find a leaked one
 
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+NETWORKS = "Private networks that its callbacks may go to, beside those of the platform's setting."
 label = RegexValidator(rf"\A{LABEL}\Z", "Lower-case letters, digits and hyphens, 1 to 63 of them.")
 
 
@@ -36,6 +39,11 @@ class Tenant(Revocable):
         ACTIVE = "active"
         SUSPENDED = "suspended"
         PENDING_DELETION = "pendingDeletion", "pending deletion"
+
+    class CallbackCheck(models.TextChoices):
+        STRICT = "strict", "strict: a callback that does not answer is refused"
+        WARN = "warn", "warn: it is said that it does not"
+        OFF = "off", "off: it is not asked"
 
     id = models.CharField("tenant", primary_key=True, max_length=63, validators=[label])
     name = models.CharField(max_length=200)
@@ -51,6 +59,15 @@ class Tenant(Revocable):
         validators=[written],
         help_text="Requests a second and at once, such as 200/400; empty: the platform's default.",
     )
+    callback_check = models.CharField(
+        max_length=6,
+        blank=True,
+        default="",
+        db_default="",
+        choices=CallbackCheck.choices,
+        help_text="When somebody subscribes; empty: the platform's setting.",
+    )
+    callback_networks = models.JSONField(default=list, db_default=[], blank=True, help_text=NETWORKS)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -66,6 +83,12 @@ class Tenant(Revocable):
     def own_rate(self) -> Limit | None:
         """How fast its people may ask together; None: the platform's default."""
         return Limit.parse(self.rate_limit)
+
+    @property
+    def own_networks(self) -> tuple[Network, ...]:
+        """Where its callbacks may go, beside where everybody's may. Raises `ValueError` where something else
+        has been written into the database."""
+        return tuple(ip_network(one) for one in self.callback_networks)
 
 
 class Role(Revocable):

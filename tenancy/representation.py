@@ -43,6 +43,8 @@ def _tenant(row: Tenant) -> Wire:
         "quotas": limits,
         "usage": usage,
         "rateLimit": _rate(row.own_rate),
+        "callbackCheck": row.callback_check or None,
+        "callbackNetworks": row.callback_networks,
         "contactEmail": row.contact_email,
         "metadata": row.metadata,
         "createdAt": _at(row.created_at),

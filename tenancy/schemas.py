@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tenancy import drafts, quotas
+from tenancy import drafts, networks, quotas
+from tenancy.models import Tenant
 from tenancy.permissions import Action, Resource, Scope
 from tenancy.roles import BUILT_IN
 
@@ -106,6 +107,18 @@ _RATE_LIMIT = {
     },
     "additionalProperties": False,
 }
+_CALLBACK_CHECK = {
+    "type": ["string", "null"],
+    "enum": [*Tenant.CallbackCheck.values, None],
+    "description": "A callback that does not answer a GET when somebody subscribes is refused (`strict`), or "
+    "that is said (`warn`), or it is not asked (`off`); null: the platform's setting.",
+}
+_CALLBACK_NETWORKS = {
+    "type": "array",
+    "maxItems": networks.MOST,
+    "items": _text(45, 2),
+    "description": "Private networks (CIDR) that the tenant's callbacks may go to, beside the platform's.",
+}
 _TENANT = answered(
     "A tenant: an organisation that sees only its own.",
     {
@@ -116,6 +129,8 @@ _TENANT = answered(
         "quotas": {**dict.fromkeys(quotas.ALL), "maxResources": 100},
         "usage": {**dict.fromkeys(quotas.ALL, 0), "maxResources": 42},
         "rateLimit": {"perSecond": 200, "burst": 400},
+        "callbackCheck": "strict",
+        "callbackNetworks": ["10.20.0.0/16"],
         "contactEmail": "noc@acme.example",
         "metadata": {"contract": "C-17"},
         **_TIMES,
@@ -127,6 +142,8 @@ _TENANT = answered(
     quotas=_amounts("Limits; null: none. Where nothing was set, the platform's default.", null=True),
     usage=_amounts("What is there, and what writes under way will add.", null=False),
     rateLimit=_RATE_LIMIT,
+    callbackCheck=_CALLBACK_CHECK,
+    callbackNetworks=_CALLBACK_NETWORKS,
     contactEmail=_EMAIL,
     metadata=_METADATA,
     createdAt=TIME,
@@ -319,6 +336,8 @@ SCHEMAS: dict[str, dict[str, Any]] = {
         metadata=_METADATA,
         quotas=_SOME_QUOTAS,
         rateLimit=_RATE_LIMIT,
+        callbackCheck=_CALLBACK_CHECK,
+        callbackNetworks=_CALLBACK_NETWORKS,
     ),
     "CreateUser": sent(
         "A user to add. `name` ends with @ and the tenant's id; roles are given with `bindings`.",

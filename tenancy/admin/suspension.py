@@ -1,15 +1,21 @@
-"""The form of a tenant in the admin site: who suspends one says why."""
+"""The form of a tenant in the admin site: who suspends one says why, and networks are lines."""
 
 from typing import Any
 
 from django import forms
 
+from tenancy.admin.networks import NetworksField
 from tenancy.models import Tenant
 
 
 class TenantForm(forms.ModelForm):  # type: ignore[type-arg]
     """A tenant's fields, and the reason for what is done to it."""
 
+    callback_networks = NetworksField(
+        required=False,
+        help_text="One a line, such as 10.20.0.0/16: private networks that its callbacks may go to, beside "
+        "those of the platform's setting; never this machine, metadata addresses or the gateway's own.",
+    )
     reason = forms.CharField(
         required=False,
         max_length=500,

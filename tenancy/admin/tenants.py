@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from tenancy.admin.fullness import is_nearly_full
 from tenancy.admin.page import Page
@@ -35,15 +35,19 @@ class TenantAdmin(Page):
         "status",
         "contact_email",
         "rate_limit",
+        "callback_check",
+        "callback_networks",
         "metadata",
         "created",
         "updated",
     ]
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        """The reason too, where something can be done."""
+        """The reason too, where something can be done; otherwise networks to read."""
         acts = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
-        return [*self.fields, "reason"] if acts else list(self.fields)
+        if acts:
+            return [*self.fields, "reason"]
+        return ["networks" if name == "callback_networks" else name for name in self.fields]
 
     def construct_change_message(self, request: HttpRequest, form: Any, *more: Any, **named: Any) -> Any:
         """The reason, where one was given: it is the entry's."""
@@ -52,7 +56,7 @@ class TenantAdmin(Page):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:  # noqa: ARG002
         """The id is what objects are labelled with: it never changes."""
-        return ["id", "created", "updated"] if obj else ["created", "updated"]
+        return ["id", "created", "updated", "networks"] if obj else ["created", "updated"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tenant]:
         """With their quotas."""
@@ -65,6 +69,12 @@ class TenantAdmin(Page):
         if tenant.status == Tenant.Status.ACTIVE:
             return word
         return format_html('<span class="state state-down">✕ {}</span>', word)
+
+    @admin.display(description="callback networks")
+    def networks(self, tenant: Tenant) -> str:
+        """One a line."""
+        lines = ((one,) for one in tenant.callback_networks)
+        return format_html_join("", "<div>{}</div>", lines) or "none of its own"
 
     @admin.display(description="over 80 %")
     def nearly_used_up(self, tenant: Tenant) -> str:

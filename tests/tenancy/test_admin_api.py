@@ -15,7 +15,8 @@ from tests.world import Cast, World, pool
 Call = Callable[..., Any]
 ADMIN = "/admin/v1"
 TENANT_KEYS = [
-    "tenantId", "name", "description", "status", "quotas", "usage", "rateLimit", "contactEmail", "metadata",
+    "tenantId", "name", "description", "status", "quotas", "usage", "rateLimit", "callbackCheck",
+    "callbackNetworks", "contactEmail", "metadata",
     "createdAt", "updatedAt",
 ]  # fmt: skip
 USER_KEYS = [
