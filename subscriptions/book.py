@@ -29,6 +29,7 @@ from subscriptions import delivery, endpoint, journal, keyring, signing, store
 from subscriptions.callback import Forbidden, check_resolved
 from subscriptions.drafts import Draft
 from subscriptions.models import Endpoint
+from subscriptions.policies import Terms
 from subscriptions.representation import body
 from subscriptions.schedule import Outcome
 from subscriptions.subscription import Subscription, stamp
@@ -91,12 +92,12 @@ class Book:
             raise NotThere
         return found[0]
 
-    def add(self, draft: Draft, root: str, told: Callable[[Subscription], None]) -> Made:
-        """A new one of the caller's tenant. Raises what is wrong with the draft, `journal.Duplicate`,
-        `quotas.Exceeded`, `store.Away`."""
+    def add(self, draft: Draft, terms: Terms, root: str, told: Callable[[Subscription], None]) -> Made:
+        """A new one of the caller's tenant, whose are the terms. Raises what is wrong with the draft,
+        `journal.Duplicate`, `quotas.Exceeded`, `store.Away`."""
         store.version()  # before anybody is asked: away is away
         self._must_be_there(draft)
-        checked = self._checked(draft.callback)
+        checked = self._checked(draft.callback, terms)
         now, secret = stamp(timezone.now()), signing.new_secret()
         subscription = Subscription(
             id=str(uuid.uuid4()),
@@ -115,13 +116,15 @@ class Book:
         )
         return Made(journal.add(subscription, lambda: told(subscription)), secret, checked)
 
-    def change(self, was: Subscription, draft: Draft, told: Callable[[Subscription], None]) -> Subscription:
+    def change(
+        self, was: Subscription, draft: Draft, terms: Terms, told: Callable[[Subscription], None]
+    ) -> Subscription:
         """It becomes what the draft says; with another callback it is tried at once. Raises as `add` does."""
         store.version()
         if draft.filter != was.filter:
             self._must_be_there(draft)
         if draft.callback != was.callback:
-            self._checked(draft.callback)
+            self._checked(draft.callback, terms)
         new = replace(
             was,
             callback=draft.callback,
@@ -191,29 +194,31 @@ class Book:
             if scope is None or not _is_there(Inventory(scope), kind, id_):
                 raise Absent(Fault(pointer, f"there is no such {kind}"))
 
-    def _checked(self, callback: str) -> str:
+    def _checked(self, callback: str, terms: Terms) -> str:
         """Where it leads may be gone to, and somebody is there: `strict` refuses where nobody is, `warn` only
         says so. Raises `Malformed`."""
         connection.close()  # nobody holds one while waiting for the network
         try:
-            _lookups.submit(check_resolved, callback, delivery.policy()).result(LOOK_UP_SECONDS)
+            _lookups.submit(check_resolved, callback, terms.policy).result(LOOK_UP_SECONDS)
         except Forbidden as error:
             raise Malformed(Fault("/callback", error.reason)) from error
         except (OSError, TooLong):
-            return self._unanswered(Outcome.DNS)
-        if settings.CALLBACK_CHECK == "off":
+            return self._unanswered(Outcome.DNS, terms.check)
+        if terms.check == "off":
             return ""
-        answer = async_to_sync(delivery.validate)(callback)
+        answer = async_to_sync(delivery.validate)(callback, terms.policy)
         if answer.outcome is Outcome.FORBIDDEN:
             raise Malformed(Fault("/callback", "leads where callbacks may not go"))
-        return answer.outcome if answer.outcome is Outcome.DELIVERED else self._unanswered(answer.outcome)
+        if answer.outcome is Outcome.DELIVERED:
+            return answer.outcome
+        return self._unanswered(answer.outcome, terms.check)
 
     @staticmethod
-    def _unanswered(outcome: Outcome) -> str:
-        if settings.CALLBACK_CHECK == "strict":
+    def _unanswered(outcome: Outcome, check: str) -> str:
+        if check == "strict":
             text = f"did not answer a GET with 2xx within 5 s: {outcome}"
             raise Malformed(Fault("/callback", text))
-        return outcome if settings.CALLBACK_CHECK == "warn" else ""
+        return outcome if check == "warn" else ""
 
 
 def _is_there(inventory: Inventory, kind: Kind, id_: str) -> bool:

@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -40,13 +40,13 @@ class Answer:
     wait: float | None = None
 
 
-def policy() -> Policy:
-    """Where callbacks may go, by the settings."""
+def policy(own_networks: Iterable[Network] = ()) -> Policy:
+    """Where callbacks may go: by the settings, and to a tenant's own networks."""
     loopback = settings.ALLOW_LOOPBACK_CALLBACKS
     return Policy(
         loopback=loopback,
         plain_http=loopback,
-        allowed=tuple(settings.CALLBACK_NETWORKS),
+        allowed=(*settings.CALLBACK_NETWORKS, *own_networks),
         own=(*settings.CALLBACK_FORBIDDEN_NETWORKS, *_infrastructure()),
     )
 
@@ -65,12 +65,12 @@ def _infrastructure() -> tuple[Network, ...]:
     return tuple(one for one in found if not one.is_loopback)
 
 
-def session(allowed: Policy) -> aiohttp.ClientSession:
+def session(allowed: Policy, context: ssl.SSLContext) -> aiohttp.ClientSession:
     """A session that dials nothing else: its TLS is verified, it keeps no cookies and obeys no proxy of the
     environment. Needs a running event loop."""
     return aiohttp.ClientSession(
         connector=connector(
-            allowed, ssl=_tls(), limit=0, ttl_dns_cache=10, keepalive_timeout=30, enable_cleanup_closed=True
+            allowed, ssl=context, limit=0, ttl_dns_cache=10, keepalive_timeout=30, enable_cleanup_closed=True
         ),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),  # all of it: in `post`
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -82,7 +82,8 @@ def session(allowed: Policy) -> aiohttp.ClientSession:
     )
 
 
-def _tls() -> ssl.SSLContext:
+def tls() -> ssl.SSLContext:
+    """Whom we believe, and what we show, by the settings."""
     context = ssl.create_default_context(cafile=settings.CALLBACK_CA or None)
     if settings.CALLBACK_CA:
         context.load_default_certs()
@@ -108,13 +109,13 @@ async def post(to: aiohttp.ClientSession, url: str, body: bytes, headers: Mappin
         return Answer(outcome_of_error(error), None, time.monotonic() - started)
 
 
-async def validate(url: str) -> Answer:
+async def validate(url: str, allowed: Policy) -> Answer:
     """GETs the callback once, as is done when somebody subscribes."""
     started = time.monotonic()
     try:
         async with (
             asyncio.timeout(VALIDATE_SECONDS),
-            session(policy()) as to,
+            session(allowed, tls()) as to,
             to.get(url, allow_redirects=False) as response,
         ):
             return Answer(outcome_of(response.status), response.status, time.monotonic() - started)

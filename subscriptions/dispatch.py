@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-import aiohttp
 import structlog
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -25,8 +24,10 @@ from subscriptions.completion import Completion
 from subscriptions.event import Event, Log
 from subscriptions.notification import Writer, test_body, test_id, webhook_id
 from subscriptions.outbox import Allowance, Outbox, Room
+from subscriptions.policies import Policies
 from subscriptions.registry import Registry
 from subscriptions.schedule import Outcome, Schedule
+from subscriptions.sessions import Sessions
 from subscriptions.subscription import Subscription
 
 log = structlog.get_logger()
@@ -60,6 +61,7 @@ class Dispatcher:
         schedule = Schedule(scale=float(settings.DELIVERY_HASTE))
         self._outbox = Outbox(owner, Completion(schedule))
         self._registry = registry
+        self._policies = Policies()
         self._allowed = Allowance(PER_ENDPOINT)
         self._log = Log()
         self._writer = Writer()
@@ -74,7 +76,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Sends until cancelled; then what is under way is given up, and told by who finds it."""
-        async with delivery.session(delivery.policy()) as to:
+        async with Sessions(delivery.policy()) as to:
             try:
                 while True:
                     soonest = await self._round(to)
@@ -86,11 +88,12 @@ class Dispatcher:
             finally:
                 await self._end()
 
-    async def _round(self, to: aiohttp.ClientSession) -> float:
+    async def _round(self, to: Sessions) -> float:
         ended, self._ended = self._ended, []
         told = [one.claim for one in ended]
         try:
             turn = await in_thread(self._turn, ended, self._room(ended))
+            await to.arrange(self._policies.current)
             if turn.claims and time.monotonic() - turn.at > STALE_SECONDS:
                 # We slept: who knows what has been ended meanwhile.
                 await in_thread(self._outbox.release, turn.claims)
@@ -123,17 +126,19 @@ class Dispatcher:
         """Completes and claims."""
         claims, soonest = self._outbox.round(ended, room)
         at = time.monotonic()
+        if claims:
+            self._policies.follow()
         if claims and self._registry.version != store.newest():
             self._registry.follow()
         changes = self._log.read({claim.change for claim in claims if claim.change is not None})
         return Turn(claims, changes, soonest, at)
 
-    def _start(self, to: aiohttp.ClientSession, turn: Turn) -> None:
+    def _start(self, to: Sessions, turn: Turn) -> None:
         for claim in turn.claims:
             task = asyncio.create_task(self._send(to, claim, turn.changes.get(claim.change)))
             self._under_way[claim] = task
 
-    async def _send(self, to: aiohttp.ClientSession, claim: Claim, what: Event | None) -> None:
+    async def _send(self, to: Sessions, claim: Claim, what: Event | None) -> None:
         subscription = self._registry.subscriptions.get(claim.subscription)
         answer = delivery.Answer(Outcome.GONE, None, 0.0)  # it has ended meanwhile
         if subscription is not None:
@@ -146,7 +151,8 @@ class Dispatcher:
                 log.exception("notification_unwritten", subscription=claim.subscription, change=claim.change)
                 answer = delivery.Answer(Outcome.BROKEN, None, 0.0)
             else:
-                answer = await delivery.post(to, subscription.callback, body, headers)
+                session = to.of(subscription.tenant or "")
+                answer = await delivery.post(session, subscription.callback, body, headers)
         quick = answer.outcome in {Outcome.DELIVERED, Outcome.REFUSED} and answer.seconds < QUICK_SECONDS
         self._allowed.learn(claim.subscription, quick=quick)
         if answer.outcome is Outcome.DELIVERED and what is not None and claim.number == 1:

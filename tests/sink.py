@@ -57,6 +57,7 @@ class Sink:
     got: list[Received] = field(default_factory=list)
     tried: list[Received] = field(default_factory=list)
     asked: int = 0
+    host: str = "127.0.0.1"
 
     def __enter__(self) -> Self:
         sink = self
@@ -105,7 +106,7 @@ class Sink:
             def handle_error(self, request: Any, client_address: Any) -> None:
                 pass  # the other end was killed, or gave up
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = Server((self.host, 0), Handler)
         if self.tls is not None:
             self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
@@ -123,7 +124,7 @@ class Sink:
 
     @property
     def url(self) -> str:
-        scheme, host = ("https", "localhost") if self.tls else ("http", "127.0.0.1")
+        scheme, host = ("https", "localhost") if self.tls else ("http", self.host)
         return f"{scheme}://{host}:{self.port}/notifications"
 
     def verified(self, secret: str) -> bool:
@@ -138,3 +139,16 @@ def closed_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def outward() -> list[str]:
+    """This machine's addresses beside loopback, as far as it has a way out."""
+    found = []
+    for family, far in ((socket.AF_INET, "8.8.8.8"), (socket.AF_INET6, "2606:4700::1")):
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect((far, 9))  # sends nothing
+                found.append(str(probe.getsockname()[0]))
+            except OSError:
+                continue
+    return found

@@ -13,9 +13,10 @@ from o2ims.representations.gateway_v1 import GATEWAY_V1
 from o2ims.representations.representation import Representation, on_the_wire
 from o2ims.views.asked import asked, selector
 from o2ims.views.versions import negotiated
-from subscriptions import again, book, delivery, endpoint, openapi
+from subscriptions import again, book, endpoint, openapi
 from subscriptions.book import Book
 from subscriptions.drafts import draft, replayed
+from subscriptions.policies import Terms
 from subscriptions.representation import SHAPES, body
 from subscriptions.subscription import Subscription
 from subscriptions.told import Wire, told, wire
@@ -56,11 +57,12 @@ class Subscriptions(ViewSet):
     def create(self, request: Request) -> HttpResponse:
         """A new one; its secret is shown this once."""
         version = negotiated(request, self.flavour)
-        wanted = draft(request.data, self.flavour, delivery.policy())
+        terms = Terms.of(principal_of(request).tenant)
+        wanted = draft(request.data, self.flavour, terms.policy)
         root = pages.root(request._request) + request.path.removesuffix("/subscriptions")
         book.must_be_the_callers(request._request, wanted.callback)
         made = self._book(request).add(
-            wanted, root, lambda one: self._tell(request, 201, one, after=wire(one))
+            wanted, terms, root, lambda one: self._tell(request, 201, one, after=wire(one))
         )
         shown = {**self._wire(made.subscription, "healthy"), "secret": made.secret}
         headers = {"Location": f"{root}/subscriptions/{made.subscription.id}", "Cache-Control": "no-store"}
@@ -72,10 +74,11 @@ class Subscriptions(ViewSet):
         """It becomes what the body says."""
         was = self._met(request, id)
         current = self._wire(was, book.states_of([was.id])[was.id])
-        wanted = draft(request.data, self.flavour, delivery.policy(), current)
+        terms = Terms.of(was.tenant)
+        wanted = draft(request.data, self.flavour, terms.policy, current)
         book.must_be_the_callers(request._request, wanted.callback)
         new = self._book(request).change(
-            was, wanted, lambda one: self._tell(request, 200, one, before=wire(was), after=wire(one))
+            was, wanted, terms, lambda one: self._tell(request, 200, one, before=wire(was), after=wire(one))
         )
         return self._shown(new)
 

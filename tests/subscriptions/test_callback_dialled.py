@@ -10,6 +10,7 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from subscriptions.callback import Policy, connector, is_forbidden
+from tests.sink import outward
 from tests.subscriptions.spellings import AUTHORITIES, HOSTS
 
 STRICT = Policy(plain_http=True)
@@ -93,19 +94,6 @@ async def post(url: str, policy: Policy, *answers: str, follow: bool = False) ->
                 return response.status
         except (aiohttp.ClientError, ValueError, OSError) as error:
             return error
-
-
-def outward() -> list[str]:
-    """This machine's addresses beside loopback, as far as it has a way out."""
-    found = []
-    for family, far in ((socket.AF_INET, "8.8.8.8"), (socket.AF_INET6, "2606:4700::1")):
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.connect((far, 9))  # sends nothing
-                found.append(str(probe.getsockname()[0]))
-            except OSError:
-                continue
-    return found
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "127.9.9.9", "localhost", "[::ffff:127.0.0.1]"])

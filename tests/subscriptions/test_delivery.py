@@ -23,7 +23,7 @@ HERE = Policy(loopback=True, plain_http=True)
 
 def posted(url: str, allowed: Policy = HERE, body: bytes = b"{}") -> delivery.Answer:
     async def send() -> delivery.Answer:
-        async with delivery.session(allowed) as to:
+        async with delivery.session(allowed, delivery.tls()) as to:
             return await delivery.post(to, url, body, {"Content-Type": "application/json"})
 
     return asyncio.run(send())
