@@ -1,12 +1,9 @@
-"""`python -m bench [--only CASE ...] [--large] [--rounds 3] [--seconds 1]`: the named cases, or all."""
+"""`python -m bench [CASE ...] [--full] [--large] [--rounds 3] [--seconds 1]`: the named cases, or all."""
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-
-os.environ.setdefault("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
 
 import bench
 from bench import audit, cluster, events, hanging, identity, large, reads, relist, slow, sources, writes
@@ -33,6 +30,12 @@ CASES: dict[str, Measure] = {
 ON_REQUEST = {"large"}
 
 
+def _known(name: str) -> str:
+    if name not in CASES:
+        raise argparse.ArgumentTypeError(f"there is no {name}; there are {', '.join(CASES)}")
+    return name
+
+
 def main() -> int:
     """Runs what was asked for; 1 if a figure is over its bound, or a case broke."""
     parser = argparse.ArgumentParser(
@@ -40,21 +43,20 @@ def main() -> int:
         description=bench.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--only", action="append", choices=CASES, metavar="CASE", help="this case; may be given repeatedly"
-    )
+    parser.add_argument("cases", nargs="*", metavar="CASE", type=_known, help="these alone")
+    parser.add_argument("--full", action="store_true", help="of events: the scenarios of faults instead")
     parser.add_argument("--large", action="store_true", help="an inventory of 100,000 too")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=1, help="of each run of wrk")
     options = parser.parse_args()
-    named = options.only or [name for name in CASES if name not in ON_REQUEST]
+    named = options.cases or [name for name in CASES if name not in ON_REQUEST]
     names = [name for name in CASES if name in named or (name == "large" and options.large)]
-    table = Table()
+    table, effort = Table(), Effort(options.rounds, options.seconds, full=options.full)
     try:
         with Postgres() as postgres, Redis() as redis:
             for name in names:
                 with table.case(name):
-                    CASES[name](postgres, redis, table, Effort(options.rounds, options.seconds))
+                    CASES[name](postgres, redis, table, effort)
     finally:  # what was measured is kept, also when somebody loses patience
         path = table.write(Path(__file__).parent / "results")
         print(f"written to {path}")

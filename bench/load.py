@@ -28,10 +28,11 @@ end
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is measured: interleaved rounds, and seconds of each run of wrk."""
+    """How much is measured: interleaved rounds, seconds of each run of wrk, and whether all of it is."""
 
     rounds: int
     seconds: int
+    full: bool = False
 
 
 class Limit:

@@ -10,7 +10,8 @@ order of ids.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from random import Random
 from typing import Any, NamedTuple
 
 import structlog
@@ -27,7 +28,7 @@ log = structlog.get_logger()
 
 CLAIM_SECONDS = 8
 UNKNOWN = "unknown"  # how an attempt ended whose process died
-_CANDIDATES = 8  # due lanes looked at for each that is wanted: to be fair
+_CANDIDATES = 4  # due lanes looked at for each that is wanted: to be fair
 
 _NEXT = """
     SELECT l.id, l.endpoint_id::text, l.tenant, l.claimed_until IS NOT NULL
@@ -37,13 +38,17 @@ _NEXT = """
     WHERE l.due_at <= now() AND (l.claimed_until IS NULL OR l.claimed_until < now())
       AND e.state <> 'suspended' AND (l.tenant = '' OR t.status = 'active')
       AND NOT l.endpoint_id = ANY(%s::uuid[]) AND NOT l.tenant = ANY(%s::text[])
-    ORDER BY l.due_at LIMIT %s FOR UPDATE OF l SKIP LOCKED
+    ORDER BY l.due_at LIMIT %s
 """
 _CLAIM = """
-    WITH mine AS (
+    WITH free AS (
+      SELECT id FROM subscriptions_lane
+      WHERE id = ANY(%s::bigint[]) AND due_at <= now() AND (claimed_until IS NULL OR claimed_until < now())
+      ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+    ), mine AS (
       UPDATE subscriptions_lane SET owner = %s, token = gen_random_uuid(),
         claimed_until = now() + make_interval(secs => %s)
-      WHERE id = ANY(%s::bigint[]) RETURNING id, token, endpoint_id, tenant, number, head
+      WHERE id IN (SELECT id FROM free) RETURNING id, token, endpoint_id, tenant, number, head
     ), heads AS (
       SELECT mine.id AS lane, mine.token, mine.endpoint_id, mine.tenant, d.*
       FROM mine LEFT JOIN LATERAL (
@@ -119,6 +124,8 @@ class Outbox:
 
     owner: str
     completion: Completion
+    random: Random = field(default_factory=Random)
+    _rivals: bool = False  # whether others took what this one wanted
 
     def round(self, ended: list[Ended], room: Room) -> tuple[list[Claim], float]:
         """Completes and claims. Returns the claims, and in how many seconds there is more to do, as far as is
@@ -166,11 +173,16 @@ class Outbox:
     def _claim(self, room: Room) -> list[Claim]:
         full = [id_ for id_, n in room.endpoints.items() if n >= room.allowed.of(id_)]
         busy = [tenant for tenant, n in room.tenants.items() if n >= room.per_tenant]
-        due = _fair(rows(_NEXT, [full, busy, room.free * _CANDIDATES]), room)
+        candidates = rows(_NEXT, [full, busy, room.free * _CANDIDATES])
+        if self._rivals:  # who begins somewhere else is less in the way
+            begin = self.random.randrange(len(candidates) or 1)
+            candidates = candidates[begin:] + candidates[:begin]
+        due = _fair(candidates, room)
         if not due:
             return []
         stale = [lane for lane, *_, claimed in due if claimed]
-        found = rows(_CLAIM, [self.owner, CLAIM_SECONDS, [lane for lane, *_ in due], stale, self.owner])
+        found = rows(_CLAIM, [[lane for lane, *_ in due], self.owner, CLAIM_SECONDS, stale, self.owner])
+        self._rivals = len(found) < len(due)
         there = [Claim(*row) for row in found if row[4] is not None]
         if stale:
             self._cut_off([claim for claim in there if claim.lane in set(stale)])

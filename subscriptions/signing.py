@@ -44,11 +44,11 @@ def headers(secrets: Sequence[str], message_id: str, at: int, body: bytes) -> di
         raise ValueError("there is no secret to sign with")
     if "." in message_id:
         raise ValueError("the id of a message has no dot")
-    signatures = (_sign(_keyed(secret), message_id, str(at), body) for secret in secrets)
+    signatures = [_sign(_keyed(secret), message_id, str(at), body) for secret in secrets]
     return {
         ID: message_id,
         TIMESTAMP: str(at),
-        SIGNATURE: " ".join(_VERSION + base64.b64encode(each).decode() for each in signatures),
+        SIGNATURE: " ".join([_VERSION + base64.b64encode(each).decode() for each in signatures]),
     }
 
 

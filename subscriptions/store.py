@@ -17,10 +17,10 @@ from typing import Any
 import orjson
 import structlog
 from django.conf import settings
-from django.db.models import Max
 from django_redis import get_redis_connection
 from redis.exceptions import RedisError
 
+from subscriptions import statements
 from subscriptions.models import Journal
 from subscriptions.subscription import Subscription
 
@@ -77,7 +77,8 @@ class Away(Exception):
 
 def newest() -> int:
     """The journal's newest version; 0 before the first."""
-    return Journal.objects.aggregate(found=Max("version"))["found"] or 0
+    ((found,),) = statements.rows("SELECT max(version) FROM subscriptions_journal", [])
+    return found or 0
 
 
 def version() -> int | None:

@@ -151,6 +151,15 @@ class Gateway:
             given["Authorization"] = f"Bearer {self.tokens[who]}"
         return self._ask(urllib.request.Request(f"http://127.0.0.1:{port or self.port}{path}", headers=given))
 
+    def everything(self, who: str, path: str) -> list[dict[str, Any]]:
+        """All items of a list, page by page."""
+        found: list[dict[str, Any]] = []
+        while page := self.get(who, f"{path}?limit=1000&nextpage_opaque_marker={len(found) // 1000 + 1}").body["items"]:
+            found += page
+            if len(page) < 1000:
+                break
+        return found
+
     def raw(self, who: str, path: str, **headers: str) -> str:
         """The text that one GET is answered with."""
         given = {"Authorization": f"Bearer {self.tokens[who]}", **headers}

@@ -17,7 +17,8 @@ from tests.netweave.test_auditor import picture
 from tests.netweave.test_browser import ILLEGIBLE, visit
 from tests.peers.chromium import Chromium
 from tests.sink import Sink
-from tests.subscriptions.conftest import SETTINGS, sink, subscribe
+from tests.subscriptions.conftest import sink, subscribe
+from tests.subscriptions.run import SETTINGS
 
 __all__ = ["sink"]
 

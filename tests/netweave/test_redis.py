@@ -22,9 +22,9 @@ from tests.peers.postgres import Postgres
 from tests.peers.process import free_port
 from tests.peers.redis import Redis, Sentinel
 from tests.sink import Sink
-from tests.subscriptions.conftest import running
 from tests.subscriptions.hands import stirring
 from tests.subscriptions.recorder import SUBSCRIPTIONS
+from tests.subscriptions.run import running
 
 
 @pytest.mark.peer("redis")

@@ -164,8 +164,12 @@ class Recorder:
         """What it accepted."""
         return [one for sink in self.sinks for one in sink.got if self._of(sink, one) == id_]
 
+    def subscription_at(self, sink: Sink, path: str) -> str:
+        """Who subscribed with this path of `sink`; the path, if nobody did."""
+        return self._paths.get((sink.port, path), path)
+
     def _of(self, sink: Sink, one: Received) -> str:
-        return self._paths.get((sink.port, one.path), one.path)
+        return self.subscription_at(sink, one.path)
 
     def _positions(self) -> dict[str, int]:
         with self.gateway.database() as rows:
@@ -240,7 +244,7 @@ class Recorder:
         shown = {
             one[id_]: one
             for noun, id_ in ids.items()
-            for one in self.gateway.get("root", f"/o2ims/v1/{noun}?limit=1000").body["items"]
+            for one in self.gateway.everything("root", f"/o2ims/v1/{noun}")
         }
         for row in {row["object"]: row for row in changes}.values():
             if row["kind"] in {"Resource", "ResourcePool"}:

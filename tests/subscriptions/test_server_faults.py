@@ -11,9 +11,9 @@ from tests.gateway import Answer
 from tests.peers.postgres import Postgres
 from tests.peers.redis import Redis
 from tests.sink import Received, Sink
-from tests.subscriptions.conftest import Run, running
 from tests.subscriptions.hands import stirring
 from tests.subscriptions.recorder import ORAN, SUBSCRIPTIONS
+from tests.subscriptions.run import Run, running
 
 pytestmark = [pytest.mark.xdist_group("subscription faults"), pytest.mark.timeout(300)]
 COUNTS = (

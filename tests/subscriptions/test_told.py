@@ -15,7 +15,7 @@ from adapters.types import object_id
 from tests.peers.postgres import Postgres
 from tests.peers.redis import Redis
 from tests.sink import Received, Sink
-from tests.subscriptions.conftest import Run, running
+from tests.subscriptions.run import Run, running
 
 pytestmark = [pytest.mark.xdist_group("subscription faults"), pytest.mark.timeout(300)]
 TENANTS, EACH = 20, 5
