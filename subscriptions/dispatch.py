@@ -7,9 +7,9 @@ deliveries of which nobody knows whether they arrived.
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import structlog
 from django.conf import settings
@@ -31,6 +31,8 @@ from subscriptions.sessions import Sessions
 from subscriptions.subscription import Subscription
 
 log = structlog.get_logger()
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 SLOTS = 50
 PER_ENDPOINT = 4  # of its lanes: all
@@ -39,7 +41,7 @@ RENEW_SECONDS = 2.0
 QUICK_SECONDS = 1.0
 STALE_SECONDS = 1.0  # a claim that is older is looked at again before anything is sent
 POLL_SECONDS = 1.0
-# A round is a transaction: it is worth it for this many, or after this long.
+# Completing is a transaction: it is worth it for this many, or after this long.
 MANY, GATHER_SECONDS = SLOTS // 2, 0.005
 END_SECONDS = 5.0  # what is under way has so long to end
 
@@ -66,8 +68,9 @@ class Dispatcher:
         self._log = Log()
         self._writer = Writer()
         self._under_way: dict[Claim, asyncio.Task[None]] = {}
+        self._fresh: list[Claim] = []  # claimed, and not yet under way
         self._ended: list[Ended] = []
-        self._news, self._many = asyncio.Event(), asyncio.Event()
+        self._news, self._over, self._many = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._renewed = time.monotonic()
 
     def wake(self) -> None:
@@ -78,62 +81,85 @@ class Dispatcher:
         """Sends until cancelled; then what is under way is given up, and told by who finds it."""
         async with Sessions(delivery.policy()) as to:
             try:
-                while True:
-                    soonest = await self._round(to)
-                    await _wait(self._news, soonest)
-                    if self._under_way:
-                        await _wait(self._many, GATHER_SECONDS)
-                    self._news.clear()
-                    self._many.clear()
+                async with asyncio.TaskGroup() as loops:
+                    loops.create_task(self._claim(to))
+                    loops.create_task(self._complete())
             finally:
                 await self._end()
 
-    async def _round(self, to: Sessions) -> float:
-        ended, self._ended = self._ended, []
-        told = [one.claim for one in ended]
-        try:
-            turn = await in_thread(self._turn, ended, self._room(ended))
-            await to.arrange(self._policies.current)
-            if turn.claims and time.monotonic() - turn.at > STALE_SECONDS:
-                # We slept: who knows what has been ended meanwhile.
-                await in_thread(self._outbox.release, turn.claims)
-            else:
-                self._start(to, turn)
-            await self._renew()
-        except (DatabaseError, PoolTimeout) as error:
-            self._ended = ended + self._ended  # it is told as soon as somebody listens
-            log.warning("deliveries_paused", error=type(error).__name__)
-            return POLL_SECONDS
-        finally:
-            left = {one.claim for one in ended}
-            for claim in told:
-                if claim not in left:
-                    self._under_way.pop(claim, None)
-        return 0.0 if self._ended else turn.soonest
+    async def _claim(self, to: Sessions) -> None:
+        """Takes what is due, as long as there is room, and starts to send it."""
+        while True:
+            soonest = POLL_SECONDS
+            try:
+                room = self._room()
+                if room.free:
+                    turn = await _whole(self._turn, room)
+                    await to.arrange(self._policies.current)
+                    await self._start(to, turn)
+                    soonest = turn.soonest
+                await self._renew()
+            except (DatabaseError, PoolTimeout) as error:
+                soonest = POLL_SECONDS
+                log.warning("deliveries_paused", error=type(error).__name__)
+            await _wait(self._news, soonest)
+            self._news.clear()
 
-    def _room(self, ended: Sequence[Ended]) -> Room:
-        over = {one.claim for one in ended}
-        going = [claim for claim in self._under_way if claim not in over]
+    async def _complete(self) -> None:
+        """Tells the database what has ended, many at a time."""
+        while True:
+            await self._over.wait()
+            if len(self._ended) < MANY:
+                await _wait(self._many, GATHER_SECONDS)
+            self._over.clear()
+            self._many.clear()
+            ended, self._ended = self._ended, []
+            told = [one.claim for one in ended]
+            try:
+                await _whole(self._outbox.complete, ended)
+            except (DatabaseError, PoolTimeout) as error:
+                log.warning("completion_paused", error=type(error).__name__)
+                await asyncio.sleep(POLL_SECONDS)
+            finally:
+                self._free(told, ended)
+            self._news.set()
+
+    def _free(self, told: Sequence[Claim], rest: Sequence[Ended]) -> None:
+        """What was told is not under way any more; the rest is told as soon as somebody listens."""
+        left = {one.claim for one in rest}
+        for claim in told:
+            if claim not in left:
+                self._under_way.pop(claim, None)
+        if rest:
+            self._ended = [*rest, *self._ended]
+            self._over.set()
+
+    def _room(self) -> Room:
         return Room(
-            free=SLOTS - len(going),
-            endpoints=Counter(claim.subscription for claim in going),
+            free=SLOTS - len(self._under_way),
+            endpoints=Counter(claim.subscription for claim in self._under_way),
             allowed=self._allowed,
-            tenants=Counter(claim.tenant for claim in going),
+            tenants=Counter(claim.tenant for claim in self._under_way),
             per_tenant=PER_TENANT,
         )
 
-    def _turn(self, ended: list[Ended], room: Room) -> Turn:
-        """Completes and claims."""
-        claims, soonest = self._outbox.round(ended, room)
-        at = time.monotonic()
+    def _turn(self, room: Room) -> Turn:
+        """Claims what is due, and reads what is to be told."""
+        claims, soonest = self._outbox.claim(room)
+        self._fresh, at = claims, time.monotonic()
         if claims:
             self._policies.follow()
-        if claims and self._registry.version != store.newest():
-            self._registry.follow()
+            if self._registry.version != store.newest():
+                self._registry.follow()
         changes = self._log.read({claim.change for claim in claims if claim.change is not None})
         return Turn(claims, changes, soonest, at)
 
-    def _start(self, to: Sessions, turn: Turn) -> None:
+    async def _start(self, to: Sessions, turn: Turn) -> None:
+        if turn.claims and time.monotonic() - turn.at > STALE_SECONDS:
+            # We slept: who knows what has been ended meanwhile.
+            await in_thread(self._outbox.release, turn.claims)
+            turn = turn._replace(claims=[])
+        self._fresh = []
         for claim in turn.claims:
             task = asyncio.create_task(self._send(to, claim, turn.changes.get(claim.change)))
             self._under_way[claim] = task
@@ -167,7 +193,7 @@ class Dispatcher:
                 retry_after=answer.wait,
             )
         )
-        self._news.set()
+        self._over.set()
         if len(self._ended) >= MANY:
             self._many.set()
 
@@ -204,12 +230,21 @@ class Dispatcher:
             for task in late:
                 task.cancel()
         left = [claim for claim in self._under_way if claim not in {one.claim for one in self._ended}]
-        room = Room(free=0, endpoints=Counter(), allowed=self._allowed, tenants=Counter(), per_tenant=0)
         with suppress(DatabaseError, PoolTimeout):
-            if self._ended:
-                await in_thread(self._outbox.round, self._ended, room)
-            if left:
-                await in_thread(self._outbox.let_go, left)
+            await in_thread(self._outbox.complete, self._ended)
+            await in_thread(self._outbox.let_go, left)
+            await in_thread(self._outbox.release, self._fresh)
+
+
+async def _whole(call: Callable[[_T], _R], given: _T) -> _R:
+    """`call(given)` in a thread, to its end: who is cancelled meanwhile waits for it, so that nothing is
+    written behind their back."""
+    work = asyncio.ensure_future(in_thread(call, given))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait([work], timeout=END_SECONDS)
+        raise
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -1,7 +1,7 @@
-"""What is to be sent next, and what became of what was sent: one transaction a round, or two.
+"""What is to be sent next, and what became of what was sent.
 
-    round ─► what arrived where all is well ─► claim lanes that are due, their first delivery, an Attempt each
-      └────► what else ended (lanes by token, endpoints' health) ─► the same
+    claim    lanes that are due ─► their first delivery ─► an Attempt for each
+    complete what arrived where all is well: one statement; what else ended: endpoints, lanes, deliveries
 
 A lane is somebody's until its send has ended, or until `CLAIM_SECONDS` after its owner was last heard of:
 then it is tried again, by whoever comes. Times are Postgres's. Locks: endpoints, then lanes, each in the
@@ -127,23 +127,25 @@ class Outbox:
     random: Random = field(default_factory=Random)
     _rivals: bool = False  # whether others took what this one wanted
 
-    def round(self, ended: list[Ended], room: Room) -> tuple[list[Claim], float]:
-        """Completes and claims. Returns the claims, and in how many seconds there is more to do, as far as is
-        known (at most 1). What is written is taken out of `ended`, also where the database's errors are
-        raised."""
-        with transaction.atomic():
-            done = arrived(ended)
-            rest = [one for one in ended if one.claim.lane not in done]
-            found = None if rest else self._next(room)
+    def complete(self, ended: list[Ended]) -> None:
+        """Writes what came of these. What is written is taken out of `ended`, also where the database's
+        errors are raised."""
+        done = arrived(ended)
+        rest = [one for one in ended if one.claim.lane not in done]
         _written(ended, rest)
-        if found is not None:
-            return found
-        # In a transaction of its own: endpoints are locked before lanes, and those that arrived have theirs.
+        if rest:  # in a transaction of its own: endpoints are locked before lanes
+            with transaction.atomic():
+                self.completion.complete(rest)
+            _written(ended, [])
+
+    def claim(self, room: Room) -> tuple[list[Claim], float]:
+        """Claims as much as there is room for. Returns the claims, and in how many seconds there is more to
+        do, as far as is known (at most 1). Raises the database's errors: then nothing has happened."""
         with transaction.atomic():
-            self.completion.complete(rest)
-            found = self._next(room)
-        _written(ended, [])
-        return found
+            claims = self._claimed(room)
+            # What is due and was not claimed has no room, or its tenant is suspended: to ask at once is in
+            # vain.
+            return claims, 0.0 if claims and len(claims) == room.free else self._soonest()
 
     def renew(self, claims: Iterable[Claim]) -> None:
         """Holds on to what is under way."""
@@ -165,12 +167,7 @@ class Outbox:
         with connection.cursor() as cursor:
             cursor.execute(_HOLD.format(change=change), [[claim.token for claim in claims], *values])
 
-    def _next(self, room: Room) -> tuple[list[Claim], float]:
-        claims = self._claim(room) if room.free > 0 else []
-        # What is due and was not claimed has no room, or its tenant is suspended: to ask at once is in vain.
-        return claims, 0.0 if claims and len(claims) == room.free else self._soonest()
-
-    def _claim(self, room: Room) -> list[Claim]:
+    def _claimed(self, room: Room) -> list[Claim]:
         full = [id_ for id_, n in room.endpoints.items() if n >= room.allowed.of(id_)]
         busy = [tenant for tenant, n in room.tenants.items() if n >= room.per_tenant]
         candidates = rows(_NEXT, [full, busy, room.free * _CANDIDATES])

@@ -154,7 +154,9 @@ class Gateway:
     def everything(self, who: str, path: str) -> list[dict[str, Any]]:
         """All items of a list, page by page."""
         found: list[dict[str, Any]] = []
-        while page := self.get(who, f"{path}?limit=1000&nextpage_opaque_marker={len(found) // 1000 + 1}").body["items"]:
+        while page := self.get(
+            who, f"{path}?limit=1000&nextpage_opaque_marker={len(found) // 1000 + 1}"
+        ).body["items"]:
             found += page
             if len(page) < 1000:
                 break

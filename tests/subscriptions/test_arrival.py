@@ -27,7 +27,7 @@ _OWN = ("id", "subscription", "endpoint", "delivery", "key", "created_at", "star
 
 
 def claimed() -> list[Claim]:
-    return sorted(Outbox("me", LONG).round([], room())[0], key=lambda one: one.lane)
+    return sorted(Outbox("me", LONG).claim(room())[0], key=lambda one: one.lane)
 
 
 def after(way: Way) -> list[Any]:
@@ -74,7 +74,7 @@ def test_what_is_written_is_taken_out_of_what_has_ended(sample: World, cast: Cas
     waiting(subscribed("acme"), 30)
     told = [ended(one, Outcome.DELIVERED, 204) for one in claimed()[:2]]
     told += [ended(one, Outcome.FAILED, 503) for one in claimed()]
-    Outbox("me", LONG).round(told, room(0))
+    Outbox("me", LONG).complete(told)
     assert told == []
 
 

@@ -38,10 +38,10 @@ def old(cast: Cast, sample: World) -> Delivery:
 def ended(row: Delivery, outcome: Outcome) -> str:
     outbox = Outbox("me", Completion(Schedule()))
     row.refresh_from_db()
-    claims, _ = outbox.round([], ROOM)
+    claims, _ = outbox.claim(ROOM)
     told = [Ended(claim=claim, outcome=outcome, status=None, milliseconds=1) for claim in claims]
     assert row.pk in {claim.delivery for claim in claims}
-    outbox.round(told, ROOM._replace(free=0))
+    outbox.complete(told)
     row.refresh_from_db()
     return row.state
 

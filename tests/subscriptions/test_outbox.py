@@ -45,16 +45,16 @@ def room(free: int = 50, *, each: int = 4, per_tenant: int = 50, **tenants: int)
 
 def test_each_lane_is_sent_one_at_a_time_its_first_first(sample: World, cast: Cast, outbox: Outbox) -> None:
     waiting(subscribed("acme"), 30)
-    claims, _ = outbox.round([], room())
+    claims, _ = outbox.claim(room())
     firsts = {lane: Delivery.objects.filter(lane=lane).order_by("sequence")[0].sequence for lane in range(4)}
     assert sorted(claim.sequence for claim in claims) == sorted(firsts.values())
-    assert outbox.round([], room())[0] == []
+    assert outbox.claim(room())[0] == []
     assert set(Attempt.objects.values_list("worker", "ended_at")) == {("me", None)}
 
 
 def test_who_has_not_answered_yet_gets_one(sample: World, cast: Cast, outbox: Outbox) -> None:
     waiting(subscribed("acme"), 30)
-    assert len(outbox.round([], room(each=1))[0]) == 1
+    assert len(outbox.claim(room(each=1))[0]) == 1
 
 
 def test_no_tenant_has_more_than_its_share_and_all_have_a_turn(
@@ -63,9 +63,9 @@ def test_no_tenant_has_more_than_its_share_and_all_have_a_turn(
     many, few = [subscribed("acme") for _ in range(6)], subscribed("globex")
     for one in (*many, few):
         waiting(one, 12)
-    claims, _ = outbox.round([], room(10, per_tenant=6))
+    claims, _ = outbox.claim(room(10, per_tenant=6))
     assert Counter(claim.tenant for claim in claims) == {"acme": 6, "globex": 4}
-    rest, _ = outbox.round([], room(10, per_tenant=6, acme=6))
+    rest, _ = outbox.claim(room(10, per_tenant=6, acme=6))
     assert rest == []
 
 
@@ -74,15 +74,15 @@ def test_of_a_suspended_tenant_nothing_is_sent_and_nobody_asks_in_vain(
 ) -> None:
     waiting(subscribed("acme"), 4)
     Tenant.objects.filter(pk="acme").update(status="suspended")
-    assert outbox.round([], room()) == ([], 1.0)
+    assert outbox.claim(room()) == ([], 1.0)
     Tenant.objects.filter(pk="acme").update(status="active")
-    assert outbox.round([], room())[0]
+    assert outbox.claim(room())[0]
 
 
 def test_what_is_due_soon_is_looked_for_then(sample: World, cast: Cast, outbox: Outbox) -> None:
     waiting(subscribed("acme"), 1)
     Lane.objects.filter(waiting=1).update(due_at=SOON)
-    claims, soonest = outbox.round([], room())
+    claims, soonest = outbox.claim(room())
     assert claims == []
     assert 0 < soonest <= 0.5
 
@@ -94,16 +94,16 @@ def test_five_failures_leave_one_probe_and_the_first_success_wakes_all(
     waiting(to, 30)
     for _ in range(2):
         Lane.objects.filter(waiting__gt=0).update(due_at=PAST)
-        claims, _ = outbox.round([], room())
-        outbox.round([ended(claim, Outcome.FAILED, 503) for claim in claims], room(0))
+        claims, _ = outbox.claim(room())
+        outbox.complete([ended(claim, Outcome.FAILED, 503) for claim in claims])
     endpoint = Endpoint.objects.get()
     assert (endpoint.state, endpoint.failures) == ("probing", 8)
     (probe,) = Lane.objects.filter(due_at__isnull=False)
     assert probe.head == min(Lane.objects.values_list("head", flat=True))
     assert 50 < (probe.due_at - timezone.now()).total_seconds() <= 60  # type: ignore[operator]
     Lane.objects.filter(pk=probe.pk).update(due_at=PAST)
-    (claim,), _ = outbox.round([], room())
-    outbox.round([ended(claim, Outcome.DELIVERED, 204)], room(0))
+    (claim,), _ = outbox.claim(room())
+    outbox.complete([ended(claim, Outcome.DELIVERED, 204)])
     endpoint.refresh_from_db()
     assert (endpoint.state, endpoint.failures, endpoint.reason) == ("healthy", 0, "")
     assert Lane.objects.filter(due_at__isnull=True, waiting__gt=0).count() == 0
@@ -111,11 +111,11 @@ def test_five_failures_leave_one_probe_and_the_first_success_wakes_all(
 
 def test_who_was_too_late_changes_nothing(sample: World, cast: Cast, outbox: Outbox) -> None:
     waiting(subscribed("acme"), 1)
-    (claim,), _ = outbox.round([], room())
+    (claim,), _ = outbox.claim(room())
     Lane.objects.filter(pk=claim.lane).update(claimed_until=PAST)
-    (again,), _ = Outbox("you", Completion(Schedule())).round([], room())
+    (again,), _ = Outbox("you", Completion(Schedule())).claim(room())
     assert (again.delivery, again.number) == (claim.delivery, 2)
-    outbox.round([ended(claim, Outcome.DELIVERED, 204)], room(0))
+    outbox.complete([ended(claim, Outcome.DELIVERED, 204)])
     assert Delivery.objects.get().state == "waiting"
     assert list(Attempt.objects.order_by("pk").values_list("outcome", flat=True)) == ["delivered", ""]
 
