@@ -1,7 +1,7 @@
 """One Kubernetes API connection: raw JSON, sync (`kubernetes` package) and async (aiohttp), every call with a
 time limit.
 
-    Connection ── get, post, patch, delete, list     from any thread
+    Connection ── get, post, put, patch, delete, list     from any thread
      └─ session() → Session ── get, list, lines       in one event loop, for a watch
 
 What both share is `Listing`: pages of 500, 100,000 objects at most; a page whose `continue` token has expired
@@ -96,6 +96,11 @@ class Connection:
         """The object after a merge patch; a `resourceVersion` in its metadata is a precondition
         (`Conflict`)."""
         return self._call("PATCH", path, what, body=body, content_type=_MERGE)
+
+    def put(self, path: str, body: Mapping[str, Any], *, what: str) -> Any:
+        """The object after it was replaced by `body`, whose `resourceVersion` is a precondition
+        (`Conflict`)."""
+        return self._call("PUT", path, what, body=body)
 
     def delete(self, path: str, body: Mapping[str, Any], *, what: str) -> Any:
         """What the API server answers to a deletion with these DeleteOptions: the object where it stays for

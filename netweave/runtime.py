@@ -18,7 +18,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import structlog
 from channels.layers import get_channel_layer
@@ -27,7 +27,7 @@ from django.db import connections
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
-from o2ims import operations, retention, turns
+from o2ims import locks, operations, retention, turns
 from o2ims.announcement import WAKE_GROUP
 from o2ims.collector import Collector
 from o2ims.gateway import gateway
@@ -143,6 +143,10 @@ class Runtime:
             log.warning("wake_ups_lost", error=type(error).__name__)
 
     async def _collect(self) -> None:
+        with closing(await in_thread(locks.configured)) as held:
+            await self._collect_under(held)
+
+    async def _collect_under(self, held: locks.Locks) -> None:
         while True:
             configuration = gateway.current()
             try:
@@ -154,7 +158,8 @@ class Runtime:
             owner = _name()
             collectors = [
                 asyncio.create_task(
-                    self._supervise(Collector(backend, owner).run), name=f"collect {backend.name}"
+                    self._supervise(Collector(backend, owner, held.of(backend, owner)).run),
+                    name=f"collect {backend.name}",
                 )
                 for backend in configuration.backends
                 if backend.enabled

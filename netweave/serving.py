@@ -25,8 +25,10 @@ from django.core.management.base import CommandError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from adapters.configuration import ConfigurationError
+from adapters.errors import BackendError
 from netweave import health, tls
 from netweave.runtime import runtime
+from o2ims import locks
 from o2ims.gateway import gateway
 
 log = structlog.get_logger()
@@ -157,6 +159,14 @@ def check_configuration() -> None:
     try:
         gateway.current()
     except ConfigurationError as error:
+        raise CommandError(str(error), returncode=2) from error
+
+
+def check_lease() -> None:
+    """Stops the start of a worker that is to hold Leases and cannot say who it is. Raises `CommandError`."""
+    try:
+        locks.configured().close()
+    except BackendError as error:
         raise CommandError(str(error), returncode=2) from error
 
 

@@ -73,6 +73,12 @@ HOLD_DELAY = env.duration("HOLD_DELAY", "30s")
 DRAIN = env.duration("DRAIN", "5s")
 PRINCIPALS_OFFLINE = env.duration("PRINCIPALS_OFFLINE", "10m")
 
+# --- who collects
+# -----------------------------------------------------------------------------------------------------------
+LEADER_LEASE = env.choice("LEADER_LEASE", ("postgres", "kubernetes"))  # kubernetes: a Lease object too
+# Where the service account's token, ca.crt and namespace are; empty: where Kubernetes puts them.
+LEADER_LEASE_SERVICE_ACCOUNT = env.text("LEADER_LEASE_SERVICE_ACCOUNT", "")
+
 # --- tenants
 # ------------------------------------------------------------------------------------------------------------
 DEFAULT_QUOTAS = env.amounts("DEFAULT_QUOTAS")  # of tenants that have none of their own: maxResources=100,…

@@ -1,6 +1,6 @@
 """Follows one source: lists and watches its backend (or polls it), and has what it sees recorded.
 
-    wait for the lease ─► check ─► watch ─► full list ─► changes … ─► list again every COMPARE_INTERVAL
+    wait for the locks ─► check ─► watch ─► full list ─► changes … ─► list again every COMPARE_INTERVAL
                  ▲                   │
                  └── backoff ◄── any error: the source is down, its objects stay as they were
 
@@ -32,6 +32,7 @@ from o2ims import metrics
 from o2ims.announcement import announce
 from o2ims.connections import connect
 from o2ims.lease import RENEW_DEADLINE, RETRY_SECONDS, Lease, Lost
+from o2ims.locks import Lock
 from o2ims.models import Change, Source
 from o2ims.record import Cause, Fenced, Key, Record
 from o2ims.sighting import Origin, Sighting, sight
@@ -56,9 +57,10 @@ class Vanished(Exception):
 class Collector:
     """Collects one source for as long as it runs; does nothing while another process does."""
 
-    def __init__(self, backend: Backend, owner: str) -> None:
+    def __init__(self, backend: Backend, owner: str, lock: Lock | None = None) -> None:
         self._backend = backend
         self._owner = owner
+        self._lock = lock or Lock()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix=f"adapter {backend.name}")
         self._contact = False
         self._latency_ms: int | None = None
@@ -66,17 +68,23 @@ class Collector:
         self._backoff = BACKOFF_FIRST
 
     async def run(self) -> None:
-        """Until cancelled: waits for the lease, follows the source, and lets go."""
+        """Until cancelled: waits for both locks, follows the source, and lets go."""
         source_id = await self._source_id()
         while True:
             try:
-                lease = await in_thread(Lease.acquire, source_id, self._owner)
-            except DatabaseError as error:
-                log.warning("lease_unavailable", source=self._backend.name, error=type(error).__name__)
-                lease = None
-            if lease is not None:
-                await self._hold(lease)
+                if (lease := await self._taken(source_id)) is not None:
+                    await self._hold(lease)
+            finally:
+                await asyncio.shield(self._lock.release())
             await asyncio.sleep(RETRY_SECONDS * random.uniform(0.8, 1.2))  # noqa: S311 - not for secrets
+
+    async def _taken(self, source_id: int) -> Lease | None:
+        try:
+            if await self._lock.take(source_id):
+                return await in_thread(Lease.acquire, source_id, self._owner)
+        except DatabaseError as error:
+            log.warning("lease_unavailable", source=self._backend.name, error=type(error).__name__)
+        return None
 
     async def _source_id(self) -> int:
         while True:
@@ -89,6 +97,7 @@ class Collector:
         log.info("source_taken", source=self._backend.name, epoch=lease.epoch)
         try:
             async with asyncio.TaskGroup() as group:
+                group.create_task(self._lock.keep())
                 group.create_task(self._renew(lease))
                 group.create_task(self._follow(lease))
         except* (Lost, Fenced):

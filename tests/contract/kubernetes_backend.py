@@ -46,6 +46,7 @@ def _rules(name: str) -> list[list[Any]]:
 
 RULES, NAMING_RULES = _rules("reader.yaml")
 (WRITING_RULES,) = _rules("writer.yaml")
+(LEASE_RULES,) = _rules("leases.yaml")
 
 
 @cache
@@ -65,10 +66,14 @@ def deployed(cluster: ControlPlane, account: str = "netweave-web") -> Path:
     for rule in RULES + (WRITING_RULES if account == "netweave-web" else []):
         cluster.until_allowed(user, rule)
     cluster.until_allowed(user, *NAMING_RULES, namespace="kube-system")
+    return cluster.credentials.kubeconfig_of_token(token_of(cluster, account))
+
+
+def token_of(cluster: ControlPlane, account: str) -> str:
+    """A token of a service account in netweave's namespace."""
     path = f"/api/v1/namespaces/netweave/serviceaccounts/{account}/token"
     review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    token = cluster.request("POST", path, review)["status"]["token"]
-    return cluster.credentials.kubeconfig_of_token(token)
+    return str(cluster.request("POST", path, review)["status"]["token"])
 
 
 def adapter_of(kubeconfig: Path, **config: object) -> Adapter:

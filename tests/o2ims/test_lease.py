@@ -21,8 +21,10 @@ def source_id() -> int:
 def test_the_second_asks_in_vain_until_the_first_lets_go(source_id: int) -> None:
     first = Lease.acquire(source_id, "first")
     assert first is not None
+    assert not Lease.is_free(source_id)
     assert Lease.acquire(source_id, "second") is None
     first.release()
+    assert Lease.is_free(source_id)
     second = Lease.acquire(source_id, "second")
     assert second is not None
     assert second.epoch == first.epoch + 1

@@ -35,6 +35,8 @@ class Command(BaseCommand):
         exposure.refuse(host, plain=not options["tls_only"])
         eviction.refuse()
         serving.check_configuration()
+        if options["with_worker"]:
+            serving.check_lease()
         with_tls = options["tls"] or options["tls_only"]
         files = serving.tls_files() if with_tls else None
         api = None if options["tls_only"] else serving.bind(host, port)

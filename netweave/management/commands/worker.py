@@ -23,4 +23,5 @@ class Command(BaseCommand):
         operations = serving.bind(options["host"], options["ops_port"])
         eviction.refuse()
         serving.check_configuration()
+        serving.check_lease()
         serving.run(api=None, operations=operations, web=False, worker=True)
