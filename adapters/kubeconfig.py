@@ -88,7 +88,8 @@ def load(source: str, *, kubeconfig: str, context: str, service_account: str) ->
     proxy = _proxy(source, configuration)
     # Every failure is ours to judge, and nobody follows a redirect with our token.
     configuration.retries = urllib3.Retry(0, raise_on_redirect=False)
-    configuration.connection_pool_maxsize = 8
+    # Of idle connections: so many Leases (adapters/kubelease.py) may be renewed at the same moment.
+    configuration.connection_pool_maxsize = 100
     bearer = (configuration.auth_settings().get("BearerToken") or {}).get("value")
     netloc = parts.netloc.rpartition("@")[2]
     return Access(

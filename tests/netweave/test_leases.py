@@ -17,6 +17,7 @@ from adapters.kubelease import DURATION_SECONDS
 from tests import pod
 from tests.contract.kubernetes_backend import LEASE_RULES
 from tests.gateway import Gateway
+from tests.peers.fault_proxy import FaultProxy, Silence
 from tests.peers.kubernetes import ControlPlane
 from tests.peers.kubernetes_api import ApiError
 from tests.peers.postgres import Postgres
@@ -149,6 +150,46 @@ def test_while_the_api_server_is_away_nobody_collects_and_reads_go_on(site: Site
         troubles = [line["error_class"] for line in site.told(worker, "cluster_lease_unavailable")]
         assert all(one != next_ for one, next_ in pairwise(troubles)), "the same trouble is told once"
         assert site.told(worker, "cluster_lease_available")
+
+
+def test_who_loses_postgres_lets_go_of_the_lease_too(site: Site, postgres: Postgres) -> None:
+    gateway, url = site.gateway, site.gateway.environment["DATABASE_URL"]
+    with FaultProxy(postgres.port) as network:
+        gateway.environment["DATABASE_URL"] = url.replace(f":{postgres.port}/", f":{network.port}/")
+        cut_off = gateway.another_worker()
+        gateway.environment["DATABASE_URL"] = url
+        cut_off.start()
+        site.until_collected()
+        gateway.start(site.worker, ready=False)
+        site.until(lambda: site.told(site.worker, "cluster_lease_held"), what="the second worker")
+        network.fault = Silence()
+        site.until(lambda: site.is_owner(site.worker), what="the other")
+        assert site.lease()["holderIdentity"] == site.owner()
+        assert site.told(cut_off, "source_lost")
+        site.until_seen()
+        time.sleep(3)  # and who has no Postgres does not take it back
+        assert site.lease()["leaseTransitions"] == 1
+        cut_off.kill()
+
+
+def test_many_sources_have_a_lease_each(site: Site) -> None:
+    names = [f"site-{number}" for number in range(20)]
+    memory = {"type": "mock", "shared": True, "config": {"live": 0, "objects": 5}}
+    site.gateway.configure(*({"name": name, **memory} for name in names))
+    site.gateway.start(site.worker, ready=False)
+
+    def holders() -> dict[str, str]:
+        items = site.cluster.request("GET", pod.LEASES)["items"]
+        return {item["metadata"]["name"]: item["spec"]["holderIdentity"] for item in items}
+
+    site.until(lambda: len(holders()) == 20, what="the Leases")
+    assert set(holders()) == {f"netweave-source-{name}" for name in names}
+    assert set(holders().values()) == {site.owner()}
+    time.sleep(3)
+    assert not site.told(site.worker, "source_lost")
+    assert "pool is full" not in site.worker.log.read_text()
+    site.worker.stop()
+    assert set(holders().values()) == {""}
 
 
 def test_what_somebody_else_takes_is_theirs_until_they_stop_renewing_it(site: Site) -> None:
