@@ -66,10 +66,10 @@ class Site:
         """Something changes in the backend, and is recorded: once."""
         before = self.changes()
         self.backend.tick()
-        self.until(lambda: self.changes() == before + 1, what="the change")
+        self.until(lambda: self.changes() == before + 1, seconds=60, what="the change")
 
     def until_collected(self) -> None:
-        self.until(lambda: self.owner() != "" and self.changes() >= 20, what="a collector")
+        self.until(lambda: self.owner() != "" and self.changes() >= 20, seconds=60, what="a collector")
 
     def told(self, process: Process, event: str) -> list[dict[str, str]]:
         """What its log says of an event."""
@@ -104,7 +104,7 @@ def test_of_two_workers_one_holds_both_locks_and_the_other_takes_over_when_it_is
     assert site.lease()["acquireTime"] == said["acquireTime"]
     assert not site.told(second, "source_taken")
     first.kill()
-    site.until(lambda: site.is_owner(second), what="the other")
+    site.until(lambda: site.is_owner(second), seconds=60, what="the other")
     assert site.lease()["holderIdentity"] == site.owner()
     assert site.lease()["leaseTransitions"] == 1
     site.until_seen()
@@ -118,7 +118,7 @@ def test_a_clean_stop_releases_it_at_once(site: Site) -> None:
     other.start()
     site.until(lambda: site.told(other, "cluster_lease_held"), what="the second worker")
     site.worker.stop()
-    site.until(lambda: site.is_owner(other), what="the other")
+    site.until(lambda: site.is_owner(other), seconds=60, what="the other")
     assert (site.lease()["holderIdentity"], site.lease()["leaseTransitions"]) == (site.owner(), 1)
     site.until_seen()
     other.stop()
@@ -171,7 +171,7 @@ def test_who_loses_postgres_lets_go_of_the_lease_and_does_not_take_it_again(
             assert (site.lease()["holderIdentity"], site.lease()["leaseTransitions"]) == ("", 0)
             time.sleep(0.1)
         gateway.start(site.worker, ready=False)
-        site.until(lambda: site.is_owner(site.worker), what="the other")
+        site.until(lambda: site.is_owner(site.worker), seconds=60, what="the other")
         assert (site.lease()["holderIdentity"], site.lease()["leaseTransitions"]) == (site.owner(), 1)
         site.until_seen()
         cut_off.kill()
@@ -220,7 +220,7 @@ def test_a_worker_that_slept_finds_another_at_work_and_leaves_it_alone(site: Sit
     other = site.gateway.another_worker()
     other.start()
     site.worker.pause()
-    site.until(lambda: site.is_owner(other), what="the other")
+    site.until(lambda: site.is_owner(other), seconds=60, what="the other")
     site.worker.resume()
     site.until(lambda: site.told(site.worker, "source_lost"), what="the loss")
     site.until(lambda: site.told(site.worker, "cluster_lease_held"), what="a look at the Lease")
