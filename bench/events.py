@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import trustme
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from cryptography.fernet import Fernet
@@ -169,6 +170,11 @@ _bell = cache(Bell)
 def happen(gateway: Gateway, count: int) -> None:
     """So many changes of as many shared resources, at once; and a worker is woken, as by who records."""
     with gateway.database() as rows:
+        _happen(gateway, rows, count)
+
+
+def _happen(gateway: Gateway, rows: psycopg.Connection, count: int) -> None:
+    with rows.transaction():
         rows.execute(
             "INSERT INTO o2ims_change (source_id, sequence, kind, object_id, tenant, type, before, after, at,"
             " request_id, traceparent, announced)"
@@ -244,9 +250,10 @@ def _latency(gateway: Gateway, to: Sink, rate: int) -> list[float]:
     gateway.worker.start()
     time.sleep(3)
     began = time.monotonic()
-    for number in range(rate * SECONDS):
-        happen(gateway, 1)
-        time.sleep(max(0.0, began + (number + 1) / rate - time.monotonic()))
+    with gateway.database() as rows:
+        for number in range(rate * SECONDS):
+            _happen(gateway, rows, 1)
+            time.sleep(max(0.0, began + (number + 1) / rate - time.monotonic()))
     limit = Limit(60, "the deliveries")
     while to.ask("/count") < rate * SECONDS * ENDPOINTS:
         limit.check()

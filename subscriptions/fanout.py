@@ -7,7 +7,9 @@ twice.
 """
 
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
@@ -20,16 +22,93 @@ from django.utils import timezone
 from adapters.types import Kind
 from o2ims.inventory import SHARED_WITH_SEERS
 from o2ims.models import Change, Item, Source
-from subscriptions import bulk, journal, metrics, store
+from subscriptions import journal, metrics, store
 from subscriptions.matcher import Happened, Seen
-from subscriptions.models import LANES, Endpoint, Lane, Position
+from subscriptions.models import LANES, Endpoint, Position
 from subscriptions.registry import Registry
+from subscriptions.statements import rows
 
 log = structlog.get_logger()
 
 BATCH = 500
 MOST_ROWS = 25_000
 BACKLOG = "backlog"
+
+
+# Endpoints before lanes, each in the order of ids; lanes last, and only those that get something: meanwhile
+# nobody sends from them.
+_ENDPOINTS = """
+    WITH locked AS (
+      SELECT subscription, state, sequence FROM subscriptions_endpoint WHERE subscription = ANY(%s::uuid[])
+      ORDER BY subscription FOR NO KEY UPDATE
+    )
+    SELECT subscription::text, state, sequence,
+      (SELECT sum(waiting) FROM subscriptions_lane WHERE endpoint_id = subscription)
+    FROM locked
+"""
+_SEQUENCES = """
+    UPDATE subscriptions_endpoint e SET sequence = new.sequence
+    FROM unnest(%s::uuid[], %s::bigint[]) AS new (subscription, sequence)
+    WHERE e.subscription = new.subscription RETURNING 1
+"""
+_SUSPENDED = """
+    UPDATE subscriptions_endpoint SET state = 'suspended', state_since = now(), reason = %s
+    WHERE subscription = ANY(%s::uuid[]) RETURNING 1
+"""
+_LANES = """
+    WITH held AS (
+      SELECT l.id, more.* FROM subscriptions_lane l
+      JOIN unnest(%s::uuid[], %s::int[], %s::int[], %s::bigint[], %s::bool[], %s::bool[])
+        AS more (subscription, lane, added, first, starts, stops)
+        ON l.endpoint_id = more.subscription AND l.number = more.lane
+      ORDER BY l.id FOR NO KEY UPDATE OF l
+    )
+    UPDATE subscriptions_lane l SET waiting = l.waiting + held.added,
+      head = CASE WHEN l.waiting = 0 AND held.added > 0 THEN held.first ELSE l.head END,
+      due_at = CASE WHEN held.stops THEN NULL WHEN l.waiting = 0 AND held.starts THEN now() ELSE l.due_at END
+    FROM held WHERE l.id = held.id RETURNING 1
+"""
+
+
+@dataclass(slots=True)
+class Queue:
+    """What one endpoint gets: its state and its newest `sequence`, and how many wait in all its lanes
+    (locked: none can be added meanwhile)."""
+
+    subscription: str
+    state: str
+    sequence: int
+    waiting: int
+    overflown: bool = False
+    _added: Counter[int] = field(default_factory=Counter)
+    _first: dict[int, int] = field(default_factory=dict)
+    _starts: set[int] = field(default_factory=set)
+
+    def take(self, changes: Sequence[Change]) -> Iterator[tuple[Any, ...]]:
+        """The rows of its deliveries."""
+        for change in changes:
+            self.sequence += 1
+            lane = lane_of(str(change.object_id))
+            if self.waiting >= settings.DELIVERY_BACKLOG:
+                now = timezone.now()
+                self.overflown = self.overflown or self.state != Endpoint.State.SUSPENDED
+                yield self.subscription, lane, self.sequence, change.pk, "dead", BACKLOG, now
+                continue
+            # In trouble, only one delivery is tried: this one, where there was none.
+            if self.state == Endpoint.State.HEALTHY or (
+                self.state == Endpoint.State.PROBING and not self.waiting
+            ):
+                self._starts.add(lane)
+            self._first.setdefault(lane, self.sequence)
+            self._added[lane] += 1
+            self.waiting += 1
+            yield self.subscription, lane, self.sequence, change.pk, "waiting", "", None
+
+    def parts(self) -> Iterator[tuple[str, int, int, int, bool, bool]]:
+        """What its lanes get: of how many the first is which, and whether that is to be tried."""
+        for lane in range(LANES) if self.overflown else self._added:
+            first = self._first.get(lane, 0)
+            yield self.subscription, lane, self._added[lane], first, lane in self._starts, self.overflown
 
 
 def fan_out(registry: Registry) -> int:
@@ -43,8 +122,8 @@ def fan_out(registry: Registry) -> int:
 def _of_source(source: Source, registry: Registry) -> int:
     Position.objects.get_or_create(source=source)
     with transaction.atomic():
-        rows = Position.objects.select_for_update(skip_locked=True).filter(source=source)
-        position = rows.first()
+        own = Position.objects.select_for_update(skip_locked=True).filter(source=source)
+        position = own.first()
         if position is None:
             return 0  # somebody else is at it
         journal.lock_shared()
@@ -55,7 +134,7 @@ def _of_source(source: Source, registry: Registry) -> int:
             return 0
         matches, upto = _matches(source, changes, registry)
         _deliver(matches)
-        rows.update(sequence=upto)
+        own.update(sequence=upto)
     metrics.FAN_OUT_LAG.labels(source.name).set(source.last_sequence - upto)
     now = timezone.now()
     for change in changes[:: max(1, len(changes) // 20)]:
@@ -64,8 +143,8 @@ def _of_source(source: Source, registry: Registry) -> int:
 
 
 def _changes(source: Source, position: int) -> Sequence[Change]:
-    rows = Change.objects.filter(source=source, sequence__gt=position).order_by("sequence")
-    changes = list(rows.defer("request_id", "traceparent")[:BATCH])
+    log_ = Change.objects.filter(source=source, sequence__gt=position).order_by("sequence")
+    changes = list(log_.defer("request_id", "traceparent")[:BATCH])
     if changes and changes[0].sequence != position + 1:
         log.error("changes_lost", source=source.name, after=position, until=changes[0].sequence)
     return changes
@@ -75,7 +154,7 @@ def _matches(
     source: Source, changes: Sequence[Change], registry: Registry
 ) -> tuple[dict[str, list[Change]], int]:
     """Who hears of which changes, and up to which sequence: a batch ends early where it would be too many."""
-    matcher, rows, upto = registry.matcher, 0, changes[0].sequence
+    matcher, count, upto = registry.matcher, 0, changes[0].sequence
     seen = Seen(source_shared=source.shared, seers=_seers(source, changes))
     shares: dict[str, list[Change]] = {}
     for change in changes:
@@ -85,8 +164,8 @@ def _matches(
         for id_ in matcher.matches(_happened(change), seen):
             if registry.subscriptions[id_].born.get(str(source.pk), 0) < change.sequence:
                 shares.setdefault(id_, []).append(change)
-                rows += 1
-        if rows >= MOST_ROWS:
+                count += 1
+        if count >= MOST_ROWS:
             break
     return shares, upto
 
@@ -106,68 +185,32 @@ def _seers(source: Source, changes: Iterable[Change]) -> frozenset[str]:
     """The tenants that see the source's types and managers: they have something in it."""
     if not any(Kind(change.kind) in SHARED_WITH_SEERS for change in changes):
         return frozenset()
-    rows = Item.objects.filter(source=source, deleted_at__isnull=True).order_by()
-    return frozenset(rows.values_list("tenant", flat=True).distinct())
+    there = Item.objects.filter(source=source, deleted_at__isnull=True).order_by()
+    return frozenset(there.values_list("tenant", flat=True).distinct())
 
 
 def _deliver(shares: dict[str, list[Change]]) -> None:
     """Puts what each endpoint gets into its lanes, in the order of the log."""
-    if not shares:
+    queues = [Queue(*row) for row in rows(_ENDPOINTS, [list(shares)])] if shares else []
+    if not queues:
         return
-    endpoints = Endpoint.objects.select_for_update().filter(pk__in=list(shares)).order_by("pk")
-    states = {str(endpoint.pk): endpoint for endpoint in endpoints}
-    lanes = _lanes(shares)
-    rows: list[tuple[Any, ...]] = []
-    for id_, endpoint in states.items():
-        rows += _queued(endpoint, shares[id_], lanes[id_])
-    _append(rows)
-    of_endpoints = {"sequence": "bigint", "state": "text", "state_since": "timestamptz", "reason": "text"}
-    bulk.update(
-        "subscriptions_endpoint",
-        ("subscription", "uuid"),
-        of_endpoints,
-        [(one.pk, *(getattr(one, name) for name in of_endpoints)) for one in states.values()],
-    )
-    of_lanes = {"waiting": "int", "head": "bigint", "due_at": "timestamptz"}
-    bulk.update(
-        "subscriptions_lane",
-        ("id", "bigint"),
-        of_lanes,
-        [(lane.pk, *(getattr(lane, name) for name in of_lanes)) for of in lanes.values() for lane in of],
-    )
+    _append(row for queue in queues for row in queue.take(shares[queue.subscription]))
+    rows(_SEQUENCES, _columns([(one.subscription, one.sequence) for one in queues]))
+    suspended = [one for one in queues if one.overflown]
+    for one in suspended:
+        log.warning("endpoint_suspended", subscription=one.subscription, reason=_overflow())
+    if suspended:
+        rows(_SUSPENDED, [_overflow(), [one.subscription for one in suspended]])
+    if parts := [part for queue in queues for part in queue.parts()]:
+        rows(_LANES, _columns(parts))
 
 
-def _lanes(ids: Iterable[str]) -> dict[str, list[Lane]]:
-    found: dict[str, list[Lane]] = {}
-    rows = Lane.objects.select_for_update(no_key=True).filter(endpoint__in=list(ids)).order_by("pk")
-    for lane in rows:
-        found.setdefault(str(lane.endpoint_id), []).append(lane)
-    return {id_: sorted(of, key=lambda lane: lane.number) for id_, of in found.items()}
+def _columns(found: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*found, strict=True)]
 
 
-def _queued(
-    endpoint: Endpoint, changes: Sequence[Change], lanes: Sequence[Lane]
-) -> Iterator[tuple[Any, ...]]:
-    """The rows of deliveries to one endpoint; its lanes and its own row are changed with them."""
-    now, waiting = timezone.now(), sum(lane.waiting for lane in lanes)
-    for change in changes:
-        endpoint.sequence += 1
-        number = lane_of(str(change.object_id))
-        if waiting >= settings.DELIVERY_BACKLOG:
-            _suspend(endpoint, lanes)
-            yield endpoint.pk, number, endpoint.sequence, change.pk, "dead", BACKLOG, now
-            continue
-        lane = lanes[number]
-        if not lane.waiting:
-            lane.head = endpoint.sequence
-            # In trouble, only one delivery is tried: this one, where there was none.
-            if endpoint.state == Endpoint.State.HEALTHY or (
-                endpoint.state == Endpoint.State.PROBING and not waiting
-            ):
-                lane.due_at = now
-        lane.waiting += 1
-        waiting += 1
-        yield endpoint.pk, number, endpoint.sequence, change.pk, "waiting", "", None
+def _overflow() -> str:
+    return f"more than {settings.DELIVERY_BACKLOG} deliveries wait"
 
 
 def lane_of(object_id: str) -> int:
@@ -175,21 +218,11 @@ def lane_of(object_id: str) -> int:
     return zlib.crc32(object_id.encode()) % LANES
 
 
-def _suspend(endpoint: Endpoint, lanes: Iterable[Lane]) -> None:
-    if endpoint.state == Endpoint.State.SUSPENDED:
-        return
-    endpoint.state, endpoint.state_since = Endpoint.State.SUSPENDED, timezone.now()
-    endpoint.reason = f"more than {settings.DELIVERY_BACKLOG} deliveries wait"
-    for lane in lanes:
-        lane.due_at = None
-    log.warning("endpoint_suspended", subscription=str(endpoint.pk), reason=endpoint.reason)
-
-
-def _append(rows: Iterable[tuple[Any, ...]]) -> None:
+def _append(deliveries: Iterable[tuple[Any, ...]]) -> None:
     columns = "subscription, lane, sequence, change_id, state, outcome, ended_at"
     with (
         connection.cursor() as cursor,
         cursor.copy(f"COPY subscriptions_delivery ({columns}) FROM STDIN") as copy,
     ):
-        for row in rows:
+        for row in deliveries:
             copy.write_row(row)
