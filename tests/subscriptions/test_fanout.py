@@ -1,0 +1,106 @@
+"""What one batch of changes does to an endpoint: deliveries, their numbers, and which lanes are tried."""
+
+from collections.abc import Callable
+
+import pytest
+from django.db.models import Sum
+
+from adapters.types import ResourcePool
+from subscriptions.fanout import fan_out, lane_of
+from subscriptions.models import Delivery, Endpoint, Lane, Position
+from subscriptions.registry import Registry
+from tests.subscriptions.world import subscribed
+from tests.world import Cast, World
+
+Happen = Callable[..., list[int]]
+
+
+@pytest.fixture
+def happen(sample: World, cast: Cast) -> Happen:
+    """Pools of acme are made, and fanned out; the lanes of their changes."""
+    registry, count = Registry(), iter(range(1000))
+
+    def make(number: int) -> list[int]:
+        pools = [
+            ResourcePool(native_id=f"new-{next(count)}", name="new", tenant="acme") for _ in range(number)
+        ]
+        changes = sample.sources["sample"].see(*pools)
+        while fan_out(registry):
+            pass
+        return [lane_of(str(change.object_id)) for change in changes]
+
+    return make
+
+
+def due() -> set[int]:
+    return set(Lane.objects.filter(due_at__isnull=False).values_list("number", flat=True))
+
+
+def waiting() -> int:
+    return int(Lane.objects.aggregate(all=Sum("waiting"))["all"])
+
+
+def test_everything_has_the_next_number_and_its_lane_is_due(happen: Happen) -> None:
+    to = subscribed("acme")
+    lanes = happen(9) + happen(3)
+    found = Delivery.objects.order_by("sequence").values_list("sequence", "lane", "state")
+    assert list(found) == [(n, lane, "waiting") for n, lane in enumerate(lanes, 1)]
+    assert due() == set(lanes)
+    for lane in Lane.objects.filter(endpoint_id=to.id):
+        assert lane.waiting == lanes.count(lane.number)
+        if lane.waiting:
+            assert lane.head == lanes.index(lane.number) + 1
+    assert Endpoint.objects.get().sequence == 12
+    sources = Position.objects.values_list("sequence", "source__last_sequence")
+    assert all(reached == newest for reached, newest in sources)
+
+
+def test_what_another_tenant_has_is_not_put_anywhere(happen: Happen) -> None:
+    subscribed("globex")
+    happen(3)
+    assert not Delivery.objects.exists()
+
+
+def test_in_trouble_only_the_first_is_tried_and_only_where_nothing_waits(happen: Happen) -> None:
+    subscribed("acme")
+    Endpoint.objects.update(state=Endpoint.State.PROBING)
+    first, *_ = happen(9)
+    assert due() == {first}
+    Lane.objects.update(due_at=None)
+    happen(9)
+    assert due() == set()
+    assert waiting() == 18
+
+
+def test_for_who_is_suspended_everything_waits(happen: Happen) -> None:
+    subscribed("acme")
+    Endpoint.objects.update(state=Endpoint.State.SUSPENDED, reason="paused")
+    happen(9)
+    assert (due(), waiting(), Endpoint.objects.get().reason) == (set(), 9, "paused")
+
+
+def test_whose_backlog_is_full_is_suspended_and_what_came_later_is_a_dead_letter(
+    happen: Happen, settings: object
+) -> None:
+    settings.DELIVERY_BACKLOG = 5  # type: ignore[attr-defined]
+    subscribed("acme")
+    happen(8)
+    endpoint = Endpoint.objects.get()
+    assert (endpoint.state, endpoint.reason) == ("suspended", "more than 5 deliveries wait")
+    assert (due(), waiting()) == (set(), 5)
+    found = Delivery.objects.order_by("sequence").values_list("state", "outcome")
+    assert list(found) == [("waiting", "")] * 5 + [("dead", "backlog")] * 3
+    assert Delivery.objects.filter(state="dead", ended_at__isnull=True).count() == 0
+    since = endpoint.state_since
+    happen(1)
+    endpoint.refresh_from_db()
+    assert (endpoint.state_since, waiting()) == (since, 5)
+
+
+def test_who_has_ended_gets_nothing(happen: Happen) -> None:
+    """By a registry that does not know it yet, too."""
+    subscribed("acme")
+    happen(1)
+    Endpoint.objects.all().delete()
+    happen(1)
+    assert Delivery.objects.count() == 1
