@@ -28,6 +28,10 @@ import django
 import pytest
 
 django.setup()
+# Whoever imports them first, their assertions tell what they compared.
+pytest.register_assert_rewrite(
+    "tests.contract.ims", "tests.contract.writing", "tests.contract.kubernetes_troubles"
+)
 
 from django.conf import settings
 from django.core.management import call_command

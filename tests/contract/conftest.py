@@ -5,10 +5,6 @@ import pytest
 from tests.adapters.kubernetes_objects import naming
 from tests.peers.kubernetes import ControlPlane
 
-pytest.register_assert_rewrite(
-    "tests.contract.ims", "tests.contract.writing", "tests.contract.kubernetes_troubles"
-)
-
 
 @pytest.fixture
 def plane(kube: ControlPlane) -> ControlPlane:

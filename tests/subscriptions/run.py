@@ -43,9 +43,16 @@ class Run:
         return dict(found) == there
 
     def _is_shown(self) -> bool:
-        there = sorted(one.description for one in self.hands.adapter.resources())
+        with self.gateway.database() as rows:
+            found = rows.execute(
+                "SELECT object_id::text, CASE WHEN deleted_at IS NULL THEN body->>'description' END"
+                " FROM o2ims_item i JOIN o2ims_source s ON s.id = i.source_id"
+                " WHERE s.key = %s AND i.kind = 'Resource'",
+                [self.hands.source],
+            ).fetchall()
         shown = self.gateway.everything("root", "/o2ims/v1/resources")
-        return sorted(one["description"] for one in shown) == there
+        texts = {one["resourceId"]: one["description"] for one in shown}
+        return all(texts.get(id_) == text for id_, text in found)
 
     def verify(self, *, seconds: float = 60) -> None:
         """Waits until everything has arrived; then the ledger has to hold."""
