@@ -26,6 +26,13 @@ MERGE = "application/merge-patch+json"
 Open = Callable[[Path], Namespace]
 
 
+@pytest.fixture(scope="module")
+def kube() -> Iterator[ControlPlane]:
+    """One of its own: what others stand on is left alone."""
+    with ControlPlane() as plane:
+        yield plane
+
+
 @pytest.fixture
 def in_pod(cluster: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     """Makes namespaces from service accounts' folders, and lets go of them."""

@@ -77,6 +77,13 @@ class Site:
         return [found for found in map(json.loads, lines) if found["event"] == event]
 
 
+@pytest.fixture(scope="module")
+def kube() -> Iterator[ControlPlane]:
+    """One of its own: it is killed here."""
+    with ControlPlane() as plane:
+        yield plane
+
+
 @pytest.fixture
 def site(postgres: Postgres, redis_server: Redis, cluster: ControlPlane, tmp_path: Path) -> Iterator[Site]:
     redis_server.clean()
