@@ -36,15 +36,15 @@ BACKLOG = "backlog"
 
 
 # Endpoints before lanes, each in the order of ids; lanes last, and only those that get something: meanwhile
-# nobody sends from them.
+# nobody sends from them. What waits is read by a statement of its own, which sees what was put there while
+# the one before it waited for the endpoints.
 _ENDPOINTS = """
-    WITH locked AS (
-      SELECT subscription, state, sequence FROM subscriptions_endpoint WHERE subscription = ANY(%s::uuid[])
-      ORDER BY subscription FOR NO KEY UPDATE
-    )
-    SELECT subscription::text, state, sequence,
-      (SELECT sum(waiting) FROM subscriptions_lane WHERE endpoint_id = subscription)
-    FROM locked
+    SELECT subscription::text, state, sequence FROM subscriptions_endpoint
+    WHERE subscription = ANY(%s::uuid[]) ORDER BY subscription FOR NO KEY UPDATE
+"""
+_WAITING = """
+    SELECT endpoint_id::text, sum(waiting) FROM subscriptions_lane WHERE endpoint_id = ANY(%s::uuid[])
+    GROUP BY endpoint_id
 """
 _SEQUENCES = """
     UPDATE subscriptions_endpoint e SET sequence = new.sequence
@@ -191,9 +191,11 @@ def _seers(source: Source, changes: Iterable[Change]) -> frozenset[str]:
 
 def _deliver(shares: dict[str, list[Change]]) -> None:
     """Puts what each endpoint gets into its lanes, in the order of the log."""
-    queues = [Queue(*row) for row in rows(_ENDPOINTS, [list(shares)])] if shares else []
-    if not queues:
+    endpoints = rows(_ENDPOINTS, [list(shares)]) if shares else []
+    if not endpoints:
         return
+    waiting = dict(rows(_WAITING, [list(shares)]))
+    queues = [Queue(id_, state, sequence, waiting[id_]) for id_, state, sequence in endpoints]
     _append(row for queue in queues for row in queue.take(shares[queue.subscription]))
     rows(_SEQUENCES, _columns([(one.subscription, one.sequence) for one in queues]))
     suspended = [one for one in queues if one.overflown]

@@ -40,15 +40,18 @@ _NEXT = """
       AND NOT l.endpoint_id = ANY(%s::uuid[]) AND NOT l.tenant = ANY(%s::text[])
     ORDER BY l.due_at LIMIT %s
 """
+# Apart from _CLAIM: a statement sees the deliveries as they were when it began, so that what was put into a
+# lane before it locked the lane would look as if it was not there.
+_LOCK = """
+    SELECT id FROM subscriptions_lane
+    WHERE id = ANY(%s::bigint[]) AND due_at <= now() AND (claimed_until IS NULL OR claimed_until < now())
+    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+"""
 _CLAIM = """
-    WITH free AS (
-      SELECT id FROM subscriptions_lane
-      WHERE id = ANY(%s::bigint[]) AND due_at <= now() AND (claimed_until IS NULL OR claimed_until < now())
-      ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
-    ), mine AS (
+    WITH mine AS (
       UPDATE subscriptions_lane SET owner = %s, token = gen_random_uuid(),
         claimed_until = now() + make_interval(secs => %s)
-      WHERE id IN (SELECT id FROM free) RETURNING id, token, endpoint_id, tenant, number, head
+      WHERE id = ANY(%s::bigint[]) RETURNING id, token, endpoint_id, tenant, number, head
     ), heads AS (
       SELECT mine.id AS lane, mine.token, mine.endpoint_id, mine.tenant, d.*
       FROM mine LEFT JOIN LATERAL (
@@ -177,9 +180,10 @@ class Outbox:
         due = _fair(candidates, room)
         if not due:
             return []
+        free = [lane for (lane,) in rows(_LOCK, [[lane for lane, *_ in due]])]
+        self._rivals = len(free) < len(due)
         stale = [lane for lane, *_, claimed in due if claimed]
-        found = rows(_CLAIM, [[lane for lane, *_ in due], self.owner, CLAIM_SECONDS, stale, self.owner])
-        self._rivals = len(found) < len(due)
+        found = rows(_CLAIM, [self.owner, CLAIM_SECONDS, free, stale, self.owner]) if free else []
         there = [Claim(*row) for row in found if row[4] is not None]
         if stale:
             self._cut_off([claim for claim in there if claim.lane in set(stale)])

@@ -17,7 +17,7 @@ from subscriptions.outbox import Outbox
 from subscriptions.schedule import Outcome, Schedule
 from tests.peers.process import wait_until
 from tests.subscriptions.test_outbox import ended, room, waiting
-from tests.subscriptions.world import subscribed
+from tests.subscriptions.world import somebody_waits, subscribed
 from tests.world import Cast, World
 
 Way = Callable[[Sequence[Ended]], object]
@@ -99,12 +99,6 @@ def test_lanes_are_locked_in_the_order_of_ids(sample: World, cast: Cast, hold: s
         with transaction.atomic():
             Lane.objects.select_for_update().get(pk=first)
             done = thread.submit(waits)
-            wait_until(blocked, seconds=10, what="somebody who waits")
+            wait_until(somebody_waits, seconds=10, what="somebody who waits")
             Lane.objects.select_for_update(nowait=True).get(pk=second)
         done.result(20)
-
-
-def blocked() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone()[0])

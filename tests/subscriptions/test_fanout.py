@@ -1,16 +1,20 @@
 """What one batch of changes does to an endpoint: deliveries, their numbers, and which lanes are tried."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connections, transaction
 from django.db.models import Sum
+from django.utils import timezone
 
 from adapters.types import ResourcePool
 from subscriptions.fanout import fan_out, lane_of
 from subscriptions.models import Delivery, Endpoint, Lane, Position
 from subscriptions.registry import Registry
-from tests.subscriptions.world import subscribed
+from tests.peers.process import wait_until
+from tests.subscriptions.world import somebody_waits, subscribed
 from tests.world import Cast, World
 
 Happen = Callable[..., list[int]]
@@ -106,3 +110,27 @@ def test_who_has_ended_gets_nothing(happen: Happen) -> None:
     Endpoint.objects.all().delete()
     happen(1)
     assert Delivery.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True, databases=["default", "owner"])
+def test_what_another_source_has_put_there_meanwhile_is_seen(happen: Happen) -> None:
+    """The fan-out waits for the endpoint, in which the other one has begun a probe."""
+    subscribed("acme")
+    Endpoint.objects.update(state=Endpoint.State.PROBING)
+    one = Lane.objects.earliest("number")
+
+    def fanned_out() -> None:
+        try:
+            happen(9)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as thread:
+        with transaction.atomic():
+            Endpoint.objects.select_for_update().get()
+            done = thread.submit(fanned_out)
+            wait_until(somebody_waits, seconds=10, what="the fan-out")
+            Lane.objects.filter(pk=one.pk).update(waiting=1, head=1, due_at=timezone.now())
+        done.result(20)
+    assert due() == {one.number}
+    assert waiting() == 10

@@ -4,6 +4,8 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
+from django.db import connection
+
 from adapters.types import Kind
 from o2ims.models import Change
 from o2ims.representations.gateway_v1 import GATEWAY_V1
@@ -61,3 +63,10 @@ def delivered(to: Subscription, change: Change, **facts: Any) -> Delivery:
     return Delivery.objects.create(
         subscription=to.id, lane=number, sequence=endpoint.sequence, change=change, **given
     )
+
+
+def somebody_waits() -> bool:
+    """Whether somebody waits for a lock in the database."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone()[0])
