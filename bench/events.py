@@ -27,6 +27,7 @@ from cryptography.fernet import Fernet
 from bench import faults
 from bench.load import Effort, Limit, cpu_seconds, rss
 from bench.table import Figure, Table
+from o2ims.announcement import WAKE_GROUP
 from subscriptions import signing
 from tests.gateway import Gateway
 from tests.peers.postgres import Postgres
@@ -161,7 +162,7 @@ class Bell:
         self._loop, self._layer = asyncio.Runner(), RedisPubSubChannelLayer(hosts=[redis])
 
     def ring(self) -> None:
-        self._loop.run(self._layer.group_send("changes", {"type": "changes"}))
+        self._loop.run(self._layer.group_send(WAKE_GROUP, {"type": "changes"}))
 
 
 _bell = cache(Bell)

@@ -76,13 +76,13 @@ def test_each_tenants_networks_are_its_own_and_can_be_taken_back(
         gateway.until(lambda tenant=tenant: heard(tenant) == [f"{tenant}-1"], seconds=10, what="the first")
 
     say(gateway, "globex")
-    taken, number = time.monotonic(), 1
+    number = 1
     while "forbidden" not in outcomes(gateway, theirs):
-        assert time.monotonic() - taken < 5, "it takes no more than 5 s"
         number += 1
         happen(f"acme-{number}", "acme")  # so that there is always an open connection to that host
         happen(f"globex-{number}", "globex")
-        time.sleep(0.2)
+        time.sleep(0.2)  # a worker looks once a second
+        assert number < 50
     tried = len(smo.tried) - len(heard("acme"))
     happen("globex-late", "globex")
     happen("acme-late", "acme")
