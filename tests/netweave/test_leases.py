@@ -155,7 +155,7 @@ def test_while_the_api_server_is_away_nobody_collects_and_reads_go_on(site: Site
         assert worker.alive
         troubles = [line["error_class"] for line in site.told(worker, "cluster_lease_unavailable")]
         assert all(one != next_ for one, next_ in pairwise(troubles)), "the same trouble is told once"
-        assert site.told(worker, "cluster_lease_available")
+        site.until(lambda one=worker: site.told(one, "cluster_lease_available"), what="its end")
 
 
 def test_who_loses_postgres_lets_go_of_the_lease_and_does_not_take_it_again(
