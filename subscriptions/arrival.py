@@ -7,7 +7,7 @@ from django.conf import settings
 from subscriptions.claim import Ended
 from subscriptions.models import LANES
 from subscriptions.schedule import Outcome
-from subscriptions.statements import rows
+from subscriptions.statements import array, rows
 
 # Of an endpoint without failures nothing is to be learned from a success: it is not locked. Lanes are, in
 # the order of ids.
@@ -61,5 +61,5 @@ def arrived(ended: Sequence[Ended]) -> set[int]:
     ]
     if not told:
         return set()
-    columns = [list(column) for column in zip(*told, strict=True)]
+    columns = [array(column) for column in zip(*told, strict=True)]
     return {lane for (lane,) in rows(_ARRIVED, [*columns, pause()])}

@@ -1,20 +1,22 @@
 """What a worker does for subscriptions: it fans out, and keeps up to `SLOTS` sends under way.
 
+    claim ─► ready (up to `AHEAD`) ─► under way (up to `SLOTS`) ─► ended ─► complete
+
 A slot is free again once what came of its send is committed: a process that dies leaves no more than `SLOTS`
 deliveries of which nobody knows whether they arrived.
 """
 
 import asyncio
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
 import structlog
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
 from o2ims.threads import in_thread
@@ -35,24 +37,24 @@ _T = TypeVar("_T")
 _R = TypeVar("_R")
 
 SLOTS = 50
+AHEAD = SLOTS  # claims that are ready when a slot is: no slot waits for the database
 PER_ENDPOINT = 4  # of its lanes: all
 PER_TENANT = SLOTS // 4
 RENEW_SECONDS = 2.0
 QUICK_SECONDS = 1.0
-STALE_SECONDS = 1.0  # a claim that is older is looked at again before anything is sent
+STALE_SECONDS = 1.0  # what is ready for longer is given back: who knows what has been ended meanwhile
 POLL_SECONDS = 1.0
 # Completing is a transaction: it is worth it for this many, or after this long.
 MANY, GATHER_SECONDS = SLOTS // 2, 0.005
 END_SECONDS = 5.0  # what is under way has so long to end
 
 
-class Turn(NamedTuple):
-    """What is to be sent, with the changes that are to be told; in how many seconds there is more; and when
-    (by the monotonic clock) the subscriptions were looked at."""
+class Ready(NamedTuple):
+    """One delivery to send, with the change that is to be told (None: a test), and when (by the monotonic
+    clock) the subscriptions were looked at."""
 
-    claims: Sequence[Claim]
-    changes: Mapping[int | None, Event]
-    soonest: float
+    claim: Claim
+    what: Event | None
     at: float
 
 
@@ -67,8 +69,10 @@ class Dispatcher:
         self._allowed = Allowance(PER_ENDPOINT)
         self._log = Log()
         self._writer = Writer()
+        self._ready: deque[Ready] = deque()
+        self._unused: list[Claim] = []  # to be given back
+        self._ahead = AHEAD
         self._under_way: dict[Claim, asyncio.Task[None]] = {}
-        self._fresh: list[Claim] = []  # claimed, and not yet under way
         self._ended: list[Ended] = []
         self._news, self._over, self._many = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._renewed = time.monotonic()
@@ -79,25 +83,25 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Sends until cancelled; then what is under way is given up, and told by who finds it."""
-        async with Sessions(delivery.policy()) as to:
+        async with Sessions(delivery.policy()) as self._to:
             try:
                 async with asyncio.TaskGroup() as loops:
-                    loops.create_task(self._claim(to))
+                    loops.create_task(self._claim())
                     loops.create_task(self._complete())
             finally:
                 await self._end()
 
-    async def _claim(self, to: Sessions) -> None:
+    async def _claim(self) -> None:
         """Takes what is due, as long as there is room, and starts to send it."""
         while True:
             soonest = POLL_SECONDS
             try:
+                await self._give_back()
                 room = self._room()
                 if room.free:
-                    turn = await _whole(self._turn, room)
-                    await to.arrange(self._policies.current)
-                    await self._start(to, turn)
-                    soonest = turn.soonest
+                    soonest = await _whole(self._turn, room)
+                    await self._to.arrange(self._policies.current)
+                    self._start()
                 await self._renew()
             except (DatabaseError, PoolTimeout) as error:
                 soonest = POLL_SECONDS
@@ -133,38 +137,53 @@ class Dispatcher:
         if rest:
             self._ended = [*rest, *self._ended]
             self._over.set()
+        self._ahead = AHEAD
+        self._start()
 
     def _room(self) -> Room:
+        held = [*(one.claim for one in self._ready), *self._under_way]
         return Room(
-            free=SLOTS - len(self._under_way),
-            endpoints=Counter(claim.subscription for claim in self._under_way),
+            free=max(0, SLOTS + self._ahead - len(held)),
+            endpoints=Counter(claim.subscription for claim in held),
             allowed=self._allowed,
-            tenants=Counter(claim.tenant for claim in self._under_way),
+            tenants=Counter(claim.tenant for claim in held),
             per_tenant=PER_TENANT,
         )
 
-    def _turn(self, room: Room) -> Turn:
-        """Claims what is due, and reads what is to be told."""
+    def _turn(self, room: Room) -> float:
+        """Claims what is due, and reads what is to be told. In how many seconds there is more."""
         claims, soonest = self._outbox.claim(room)
-        self._fresh, at = claims, time.monotonic()
+        self._unused += claims  # until all is known that sending them needs
+        at = time.monotonic()
         if claims:
             self._policies.follow()
             if self._registry.version != store.newest():
                 self._registry.follow()
         changes = self._log.read({claim.change for claim in claims if claim.change is not None})
-        return Turn(claims, changes, soonest, at)
+        self._ready.extend(Ready(claim, changes.get(claim.change), at) for claim in claims)
+        del self._unused[len(self._unused) - len(claims) :]
+        return soonest
 
-    async def _start(self, to: Sessions, turn: Turn) -> None:
-        if turn.claims and time.monotonic() - turn.at > STALE_SECONDS:
-            # We slept: who knows what has been ended meanwhile.
-            await in_thread(self._outbox.release, turn.claims)
-            turn = turn._replace(claims=[])
-        self._fresh = []
-        for claim in turn.claims:
-            task = asyncio.create_task(self._send(to, claim, turn.changes.get(claim.change)))
-            self._under_way[claim] = task
+    def _start(self) -> None:
+        """Begins to send what is ready, as far as there are slots."""
+        while self._ready and len(self._under_way) < SLOTS and not self._is_stale(self._ready[0]):
+            claim, what, _ = self._ready.popleft()
+            self._under_way[claim] = asyncio.create_task(self._send(claim, what))
 
-    async def _send(self, to: Sessions, claim: Claim, what: Event | None) -> None:
+    @staticmethod
+    def _is_stale(ready: Ready) -> bool:
+        return time.monotonic() - ready.at > STALE_SECONDS
+
+    async def _give_back(self) -> None:
+        """Claims that cannot be sent, or not in time, are for whoever comes."""
+        while self._ready and self._is_stale(self._ready[0]):
+            self._unused.append(self._ready.popleft().claim)
+        if self._unused:
+            self._ahead = 0  # as long as no slot gets free, others may have them
+            await _whole(self._outbox.release, self._unused)
+            self._unused = []
+
+    async def _send(self, claim: Claim, what: Event | None) -> None:
         subscription = self._registry.subscriptions.get(claim.subscription)
         answer = delivery.Answer(Outcome.GONE, None, 0.0)  # it has ended meanwhile
         if subscription is not None:
@@ -177,7 +196,7 @@ class Dispatcher:
                 log.exception("notification_unwritten", subscription=claim.subscription, change=claim.change)
                 answer = delivery.Answer(Outcome.BROKEN, None, 0.0)
             else:
-                session = to.of(subscription.tenant or "")
+                session = self._to.of(subscription.tenant or "")
                 answer = await delivery.post(session, subscription.callback, body, headers)
         quick = answer.outcome in {Outcome.DELIVERED, Outcome.REFUSED} and answer.seconds < QUICK_SECONDS
         self._allowed.learn(claim.subscription, quick=quick)
@@ -207,7 +226,7 @@ class Dispatcher:
             message_id = webhook_id(what.source, what.sequence, to.id)
             body, thin = self._writer.write(to, what, message_id)
             traced = {"X-Request-Id": what.request_id, "traceparent": what.traceparent}
-        now = timezone.now()
+        now = datetime.now(UTC)
         headers = {
             **signing.headers(to.signing_secrets(now), message_id, int(now.timestamp()), body),
             "Content-Type": "application/json",
@@ -233,7 +252,7 @@ class Dispatcher:
         with suppress(DatabaseError, PoolTimeout):
             await in_thread(self._outbox.complete, self._ended)
             await in_thread(self._outbox.let_go, left)
-            await in_thread(self._outbox.release, self._fresh)
+            await in_thread(self._outbox.release, [*self._unused, *(one.claim for one in self._ready)])
 
 
 async def _whole(call: Callable[[_T], _R], given: _T) -> _R:
@@ -275,7 +294,9 @@ class Outgoing:
         while True:
             self._woken.clear()
             try:
-                while await in_thread(fanout.fan_out, self.registry):
+                left = 1
+                while left:
+                    left = await in_thread(fanout.fan_out, self.registry)
                     self._dispatcher.wake()
             except (DatabaseError, PoolTimeout) as error:
                 log.warning("fan_out_paused", error=type(error).__name__)

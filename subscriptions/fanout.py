@@ -3,228 +3,147 @@ its lanes. One transaction has the deliveries and the new position, so that noth
 twice.
 
     Position (locked) ─► subscriptions' lock (shared) ─► matcher of the journal's version ─► changes after the
-    position ─► matches ─► o2-sequence of each endpoint ─► Delivery rows, Lanes due ─► position
+    position ─► matches ─► intake: deliveries, lanes due ─► position
 """
 
-import zlib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
+import orjson
 import structlog
-from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import F
-from django.db.models.functions import Coalesce
+from django.db import transaction
 from django.utils import timezone
 
 from adapters.types import Kind
 from o2ims.inventory import SHARED_WITH_SEERS
-from o2ims.models import Change, Item, Source
+from o2ims.models import Item
 from subscriptions import journal, metrics, store
+from subscriptions.intake import Place, lane_of, overflow, put
 from subscriptions.matcher import Happened, Seen
-from subscriptions.models import LANES, Endpoint, Position
 from subscriptions.registry import Registry
-from subscriptions.statements import rows
+from subscriptions.statements import one_trip, rows
 
 log = structlog.get_logger()
 
 BATCH = 500
 MOST_ROWS = 25_000
-BACKLOG = "backlog"
+
+_NEWS = """
+    SELECT s.id, s.name, s.shared, s.last_sequence, p.sequence
+    FROM o2ims_source s LEFT JOIN subscriptions_position p ON p.source_id = s.id
+    WHERE s.last_sequence > coalesce(p.sequence, 0) ORDER BY s.id
+"""
+_BEGIN = """
+    INSERT INTO subscriptions_position (source_id, sequence) VALUES (%s, 0) ON CONFLICT DO NOTHING RETURNING 1
+"""
+_POSITION = """
+    SELECT sequence FROM subscriptions_position WHERE source_id = %s FOR NO KEY UPDATE SKIP LOCKED
+"""
+_CHANGES = """
+    SELECT c.id, c.sequence, c.at, c.announced, c.kind, c.object_id::text, c.tenant, c.type, c.before::text,
+      c.after::text
+    FROM o2ims_change c JOIN subscriptions_position p ON p.source_id = c.source_id
+    WHERE c.source_id = %s AND c.sequence > p.sequence ORDER BY c.sequence LIMIT %s
+"""
+_REACHED = "UPDATE subscriptions_position SET sequence = %s WHERE source_id = %s"
 
 
-# Endpoints before lanes, each in the order of ids; lanes last, and only those that get something: meanwhile
-# nobody sends from them. What waits is read by a statement of its own, which sees what was put there while
-# the one before it waited for the endpoints.
-_ENDPOINTS = """
-    SELECT subscription::text, state, sequence FROM subscriptions_endpoint
-    WHERE subscription = ANY(%s::uuid[]) ORDER BY subscription FOR NO KEY UPDATE
-"""
-_WAITING = """
-    SELECT endpoint_id::text, sum(waiting) FROM subscriptions_lane WHERE endpoint_id = ANY(%s::uuid[])
-    GROUP BY endpoint_id
-"""
-_SEQUENCES = """
-    UPDATE subscriptions_endpoint e SET sequence = new.sequence
-    FROM unnest(%s::uuid[], %s::bigint[]) AS new (subscription, sequence)
-    WHERE e.subscription = new.subscription RETURNING 1
-"""
-_SUSPENDED = """
-    UPDATE subscriptions_endpoint SET state = 'suspended', state_since = now(), reason = %s
-    WHERE subscription = ANY(%s::uuid[]) RETURNING 1
-"""
-_LANES = """
-    WITH held AS (
-      SELECT l.id, more.* FROM subscriptions_lane l
-      JOIN unnest(%s::uuid[], %s::int[], %s::int[], %s::bigint[], %s::bool[], %s::bool[])
-        AS more (subscription, lane, added, first, starts, stops)
-        ON l.endpoint_id = more.subscription AND l.number = more.lane
-      ORDER BY l.id FOR NO KEY UPDATE OF l
-    )
-    UPDATE subscriptions_lane l SET waiting = l.waiting + held.added,
-      head = CASE WHEN l.waiting = 0 AND held.added > 0 THEN held.first ELSE l.head END,
-      due_at = CASE WHEN held.stops THEN NULL WHEN l.waiting = 0 AND held.starts THEN now() ELSE l.due_at END
-    FROM held WHERE l.id = held.id RETURNING 1
-"""
+class News(NamedTuple):
+    """A source whose log is longer than what was followed of it (`position`, None: nothing yet)."""
+
+    id: int
+    name: str
+    shared: bool
+    newest: int
+    position: int | None
 
 
-@dataclass(slots=True)
-class Queue:
-    """What one endpoint gets: its state and its newest `sequence`, and how many wait in all its lanes
-    (locked: none can be added meanwhile)."""
+class Change(NamedTuple):
+    """One row of the log."""
 
-    subscription: str
-    state: str
+    id: int
     sequence: int
-    waiting: int
-    overflown: bool = False
-    _added: Counter[int] = field(default_factory=Counter)
-    _first: dict[int, int] = field(default_factory=dict)
-    _starts: set[int] = field(default_factory=set)
-
-    def take(self, changes: Sequence[Change]) -> Iterator[tuple[Any, ...]]:
-        """The rows of its deliveries."""
-        for change in changes:
-            self.sequence += 1
-            lane = lane_of(str(change.object_id))
-            if self.waiting >= settings.DELIVERY_BACKLOG:
-                now = timezone.now()
-                self.overflown = self.overflown or self.state != Endpoint.State.SUSPENDED
-                yield self.subscription, lane, self.sequence, change.pk, "dead", BACKLOG, now
-                continue
-            # In trouble, only one delivery is tried: this one, where there was none.
-            if self.state == Endpoint.State.HEALTHY or (
-                self.state == Endpoint.State.PROBING and not self.waiting
-            ):
-                self._starts.add(lane)
-            self._first.setdefault(lane, self.sequence)
-            self._added[lane] += 1
-            self.waiting += 1
-            yield self.subscription, lane, self.sequence, change.pk, "waiting", "", None
-
-    def parts(self) -> Iterator[tuple[str, int, int, int, bool, bool]]:
-        """What its lanes get: of how many the first is which, and whether that is to be tried."""
-        for lane in range(LANES) if self.overflown else self._added:
-            first = self._first.get(lane, 0)
-            yield self.subscription, lane, self._added[lane], first, lane in self._starts, self.overflown
+    at: datetime
+    announced: bool
+    happened: Happened
 
 
 def fan_out(registry: Registry) -> int:
-    """One batch of every source that has news. Returns how many changes were followed: call again until there
-    are none. Raises the database's errors."""
-    position = Coalesce(F("position__sequence"), 0)
-    news = Source.objects.alias(reached=position).filter(last_sequence__gt=F("reached")).order_by("pk")
-    return sum(_of_source(source, registry) for source in news)
+    """One batch of every source that has news. Returns how many changes are left, as far as is known. Raises
+    the database's errors."""
+    return sum(_of_source(News(*row), registry) for row in rows(_NEWS, []))
 
 
-def _of_source(source: Source, registry: Registry) -> int:
-    Position.objects.get_or_create(source=source)
+def _of_source(source: News, registry: Registry) -> int:
+    if source.position is None:
+        rows(_BEGIN, [source.id])
     with transaction.atomic():
-        own = Position.objects.select_for_update(skip_locked=True).filter(source=source)
-        position = own.first()
-        if position is None:
-            return 0  # somebody else is at it
-        journal.lock_shared()
-        if registry.version != store.newest():
+        with one_trip() as ask:
+            position = ask(_POSITION, [source.id])
+            journal.lock_shared(ask)
+            version = ask(store.NEWEST, [])
+            changed = ask(_CHANGES, [source.id, BATCH])
+        changes = [_change(*row) for row in changed.fetchall()]
+        reached = position.fetchone()
+        if reached is None or not changes:
+            return 0  # somebody else is at it, or was
+        if (registry.version,) != version.fetchone():
             registry.follow()
-        changes = _changes(source, position.sequence)
-        if not changes:
-            return 0
-        matches, upto = _matches(source, changes, registry)
-        _deliver(matches)
-        own.update(sequence=upto)
-    metrics.FAN_OUT_LAG.labels(source.name).set(source.last_sequence - upto)
+        _notice_gap(source, reached[0], changes[0])
+        shares, upto = _matches(source, changes, registry)
+        with one_trip() as ask:
+            suspended = put(ask, shares)
+            ask(_REACHED, [upto, source.id])
+    for subscription, *_ in suspended.fetchall():
+        log.warning("endpoint_suspended", subscription=subscription, reason=overflow())
+    metrics.FAN_OUT_LAG.labels(source.name).set(source.newest - upto)
     now = timezone.now()
     for change in changes[:: max(1, len(changes) // 20)]:
         metrics.FAN_OUT.observe((now - change.at).total_seconds())
-    return upto - position.sequence
+    return max(0, source.newest - upto)
 
 
-def _changes(source: Source, position: int) -> Sequence[Change]:
-    log_ = Change.objects.filter(source=source, sequence__gt=position).order_by("sequence")
-    changes = list(log_.defer("request_id", "traceparent")[:BATCH])
-    if changes and changes[0].sequence != position + 1:
-        log.error("changes_lost", source=source.name, after=position, until=changes[0].sequence)
-    return changes
+def _change(id_: int, sequence: int, at: datetime, announced: bool, *what: Any) -> Change:  # noqa: FBT001
+    kind, object_id, tenant, type_, before, after = what
+    return Change(
+        id_, sequence, at, announced, Happened(kind, object_id, tenant, type_, _state(before), _state(after))
+    )
+
+
+def _state(text: str | None) -> dict[str, Any] | None:
+    return None if text is None else orjson.loads(text)
+
+
+def _notice_gap(source: News, position: int, first: Change) -> None:
+    if first.sequence != position + 1:
+        log.error("changes_lost", source=source.name, after=position, until=first.sequence)
 
 
 def _matches(
-    source: Source, changes: Sequence[Change], registry: Registry
-) -> tuple[dict[str, list[Change]], int]:
+    source: News, changes: Sequence[Change], registry: Registry
+) -> tuple[dict[str, list[Place]], int]:
     """Who hears of which changes, and up to which sequence: a batch ends early where it would be too many."""
-    matcher, count, upto = registry.matcher, 0, changes[0].sequence
+    matcher, count, upto, key = registry.matcher, 0, changes[0].sequence, str(source.id)
     seen = Seen(source_shared=source.shared, seers=_seers(source, changes))
-    shares: dict[str, list[Change]] = {}
+    shares: dict[str, list[Place]] = {}
     for change in changes:
         upto = change.sequence
         if not change.announced:
             continue
-        for id_ in matcher.matches(_happened(change), seen):
-            if registry.subscriptions[id_].born.get(str(source.pk), 0) < change.sequence:
-                shares.setdefault(id_, []).append(change)
+        place = Place(change.id, lane_of(change.happened.object_id))
+        for id_ in matcher.matches(change.happened, seen):
+            if registry.subscriptions[id_].born.get(key, 0) < upto:
+                shares.setdefault(id_, []).append(place)
                 count += 1
         if count >= MOST_ROWS:
             break
     return shares, upto
 
 
-def _happened(change: Change) -> Happened:
-    return Happened(
-        kind=change.kind,
-        object_id=str(change.object_id),
-        tenant=change.tenant,
-        type=change.type,
-        before=change.before,
-        after=change.after,
-    )
-
-
-def _seers(source: Source, changes: Iterable[Change]) -> frozenset[str]:
+def _seers(source: News, changes: Iterable[Change]) -> frozenset[str]:
     """The tenants that see the source's types and managers: they have something in it."""
-    if not any(Kind(change.kind) in SHARED_WITH_SEERS for change in changes):
+    if not any(Kind(change.happened.kind) in SHARED_WITH_SEERS for change in changes):
         return frozenset()
-    there = Item.objects.filter(source=source, deleted_at__isnull=True).order_by()
+    there = Item.objects.filter(source=source.id, deleted_at__isnull=True).order_by()
     return frozenset(there.values_list("tenant", flat=True).distinct())
-
-
-def _deliver(shares: dict[str, list[Change]]) -> None:
-    """Puts what each endpoint gets into its lanes, in the order of the log."""
-    endpoints = rows(_ENDPOINTS, [list(shares)]) if shares else []
-    if not endpoints:
-        return
-    waiting = dict(rows(_WAITING, [list(shares)]))
-    queues = [Queue(id_, state, sequence, waiting[id_]) for id_, state, sequence in endpoints]
-    _append(row for queue in queues for row in queue.take(shares[queue.subscription]))
-    rows(_SEQUENCES, _columns([(one.subscription, one.sequence) for one in queues]))
-    suspended = [one for one in queues if one.overflown]
-    for one in suspended:
-        log.warning("endpoint_suspended", subscription=one.subscription, reason=_overflow())
-    if suspended:
-        rows(_SUSPENDED, [_overflow(), [one.subscription for one in suspended]])
-    if parts := [part for queue in queues for part in queue.parts()]:
-        rows(_LANES, _columns(parts))
-
-
-def _columns(found: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*found, strict=True)]
-
-
-def _overflow() -> str:
-    return f"more than {settings.DELIVERY_BACKLOG} deliveries wait"
-
-
-def lane_of(object_id: str) -> int:
-    """Which lane an object's changes are in: always the same one, so that they stay in order."""
-    return zlib.crc32(object_id.encode()) % LANES
-
-
-def _append(deliveries: Iterable[tuple[Any, ...]]) -> None:
-    columns = "subscription, lane, sequence, change_id, state, outcome, ended_at"
-    with (
-        connection.cursor() as cursor,
-        cursor.copy(f"COPY subscriptions_delivery ({columns}) FROM STDIN") as copy,
-    ):
-        for row in deliveries:
-            copy.write_row(row)

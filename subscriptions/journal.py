@@ -17,6 +17,7 @@ from django.db.models import Q
 from o2ims.models import Source
 from subscriptions import store
 from subscriptions.models import LANES, Endpoint, Journal, Lane
+from subscriptions.statements import Ask
 from subscriptions.subscription import Subscription
 from tenancy import quotas
 
@@ -42,13 +43,14 @@ class Ended(Exception):
 def changing() -> Iterator[None]:
     """Keeps the fan-out and other changes away until the transaction ends."""
     with transaction.atomic():
-        _lock("SELECT pg_advisory_xact_lock(%s)")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SUBSCRIBING])
         yield
 
 
-def lock_shared() -> None:
+def lock_shared(ask: Ask) -> None:
     """Keeps changes away until the transaction ends."""
-    _lock("SELECT pg_advisory_xact_lock_shared(%s)")
+    ask("SELECT pg_advisory_xact_lock_shared(%s)", [SUBSCRIBING])
 
 
 def add(subscription: Subscription, told: Told) -> Subscription:
@@ -141,11 +143,6 @@ def everything(since: int) -> tuple[int, list[tuple[str, Subscription | None]]]:
     return wanted, [
         (str(row.subscription), None if row.data is None else Subscription.of(row.data)) for row in newest
     ]
-
-
-def _lock(statement: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [SUBSCRIBING])
 
 
 def _append(subscription: Subscription) -> None:

@@ -147,7 +147,8 @@ class Delivery(models.Model):
 
 
 class Attempt(models.Model):
-    """One try, written before it is made: where a process dies in between, it has no end."""
+    """One try, written before it is made: where a process dies in between, it has no end. It is begun at
+    `started_at`, or within a second after that by a worker that has much to send."""
 
     id = models.BigAutoField(primary_key=True)
     delivery = models.ForeignKey(Delivery, models.CASCADE, related_name="tries")

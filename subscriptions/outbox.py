@@ -1,6 +1,6 @@
 """What is to be sent next, and what became of what was sent.
 
-    claim    lanes that are due ─► their first delivery ─► an Attempt for each
+    claim    lanes that are due ─► taken ─► their first delivery ─► an Attempt for each
     complete what arrived where all is well: one statement; what else ended: endpoints, lanes, deliveries
 
 A lane is somebody's until its send has ended, or until `CLAIM_SECONDS` after its owner was last heard of:
@@ -8,6 +8,7 @@ then it is tried again, by whoever comes. Times are Postgres's. Locks: endpoints
 order of ids.
 """
 
+import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from subscriptions.arrival import arrived
 from subscriptions.claim import Claim, Ended
 from subscriptions.completion import Completion
 from subscriptions.models import Attempt, Lane
-from subscriptions.statements import rows
+from subscriptions.statements import array, one_trip, rows
 
 log = structlog.get_logger()
 
@@ -40,26 +41,30 @@ _NEXT = """
       AND NOT l.endpoint_id = ANY(%s::uuid[]) AND NOT l.tenant = ANY(%s::text[])
     ORDER BY l.due_at LIMIT %s
 """
-# Apart from _CLAIM: a statement sees the deliveries as they were when it began, so that what was put into a
-# lane before it locked the lane would look as if it was not there.
-_LOCK = """
-    SELECT id FROM subscriptions_lane
-    WHERE id = ANY(%s::bigint[]) AND due_at <= now() AND (claimed_until IS NULL OR claimed_until < now())
-    ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+_TAKE = """
+    WITH free AS (
+      SELECT l.id, wanted.token
+      FROM unnest(%s::bigint[], %s::uuid[]) AS wanted (lane, token)
+      JOIN subscriptions_lane l ON l.id = wanted.lane
+      WHERE l.due_at <= now() AND (l.claimed_until IS NULL OR l.claimed_until < now())
+      ORDER BY l.id FOR NO KEY UPDATE OF l SKIP LOCKED
+    )
+    UPDATE subscriptions_lane l SET owner = %s, token = free.token,
+      claimed_until = now() + make_interval(secs => %s)
+    FROM free WHERE l.id = free.id
 """
-_CLAIM = """
-    WITH mine AS (
-      UPDATE subscriptions_lane SET owner = %s, token = gen_random_uuid(),
-        claimed_until = now() + make_interval(secs => %s)
-      WHERE id = ANY(%s::bigint[]) RETURNING id, token, endpoint_id, tenant, number, head
-    ), heads AS (
-      SELECT mine.id AS lane, mine.token, mine.endpoint_id, mine.tenant, d.*
-      FROM mine LEFT JOIN LATERAL (
-        SELECT id, sequence, attempts + 1 + (mine.id = ANY(%s::bigint[]))::int AS number, refusals, change_id,
+# Apart from _TAKE: a statement sees the deliveries as they were when it began, so that what was put into a
+# lane before it locked the lane would look as if it was not there.
+_BEGIN = """
+    WITH heads AS (
+      SELECT l.id AS lane, l.token, l.endpoint_id, l.tenant, d.*
+      FROM unnest(%s::bigint[], %s::uuid[]) AS mine (lane, token)
+      JOIN subscriptions_lane l ON l.id = mine.lane AND l.token = mine.token
+      LEFT JOIN LATERAL (
+        SELECT id, sequence, attempts + 1 + (l.id = ANY(%s::bigint[]))::int AS number, refusals, change_id,
           tried_at
         FROM subscriptions_delivery
-        WHERE subscription = mine.endpoint_id AND lane = mine.number AND state = 'waiting'
-          AND sequence >= mine.head
+        WHERE subscription = l.endpoint_id AND lane = l.number AND state = 'waiting' AND sequence >= l.head
         ORDER BY sequence LIMIT 1
       ) d ON true
     ), tries AS (
@@ -100,6 +105,15 @@ class Room(NamedTuple):
     allowed: "Allowance"
     tenants: Counter[str]
     per_tenant: int
+
+
+class Due(NamedTuple):
+    """A lane that is due; `stale` where its owner was not heard of any more."""
+
+    lane: int
+    subscription: str
+    tenant: str
+    stale: bool
 
 
 class Allowance:
@@ -144,11 +158,13 @@ class Outbox:
     def claim(self, room: Room) -> tuple[list[Claim], float]:
         """Claims as much as there is room for. Returns the claims, and in how many seconds there is more to
         do, as far as is known (at most 1). Raises the database's errors: then nothing has happened."""
+        due = self._due(room)
+        if not due:
+            return [], _soonest(rows(_SOONEST, []))
         with transaction.atomic():
-            claims = self._claimed(room)
-            # What is due and was not claimed has no room, or its tenant is suspended: to ask at once is in
-            # vain.
-            return claims, 0.0 if claims and len(claims) == room.free else self._soonest()
+            claims = self._claimed(due)
+        # What is due and was not claimed has no room, or its tenant is suspended: to ask at once is in vain.
+        return claims, 0.0 if len(claims) == room.free else _soonest(rows(_SOONEST, []))
 
     def renew(self, claims: Iterable[Claim]) -> None:
         """Holds on to what is under way."""
@@ -170,23 +186,29 @@ class Outbox:
         with connection.cursor() as cursor:
             cursor.execute(_HOLD.format(change=change), [[claim.token for claim in claims], *values])
 
-    def _claimed(self, room: Room) -> list[Claim]:
+    def _due(self, room: Room) -> list[Due]:
+        """Lanes that there is room for."""
         full = [id_ for id_, n in room.endpoints.items() if n >= room.allowed.of(id_)]
         busy = [tenant for tenant, n in room.tenants.items() if n >= room.per_tenant]
-        candidates = rows(_NEXT, [full, busy, room.free * _CANDIDATES])
+        candidates = [Due(*row) for row in rows(_NEXT, [array(full), busy, room.free * _CANDIDATES])]
         if self._rivals:  # who begins somewhere else is less in the way
             begin = self.random.randrange(len(candidates) or 1)
             candidates = candidates[begin:] + candidates[:begin]
-        due = _fair(candidates, room)
-        if not due:
-            return []
-        free = [lane for (lane,) in rows(_LOCK, [[lane for lane, *_ in due]])]
-        self._rivals = len(free) < len(due)
-        stale = [lane for lane, *_, claimed in due if claimed]
-        found = rows(_CLAIM, [self.owner, CLAIM_SECONDS, free, stale, self.owner]) if free else []
+        return _fair(candidates, room)
+
+    def _claimed(self, due: Sequence[Due]) -> list[Claim]:
+        """Those of them that nobody else took meanwhile."""
+        lanes = array(one.lane for one in due)
+        tokens = array(uuid.uuid4() for _ in due)
+        stale = {one.lane for one in due if one.stale}
+        with one_trip() as ask:
+            ask(_TAKE, [lanes, tokens, self.owner, CLAIM_SECONDS])
+            begun = ask(_BEGIN, [lanes, tokens, array(stale), self.owner])
+        found = begun.fetchall()
+        self._rivals = len(found) < len(due)
         there = [Claim(*row) for row in found if row[4] is not None]
         if stale:
-            self._cut_off([claim for claim in there if claim.lane in set(stale)])
+            self._cut_off([claim for claim in there if claim.lane in stale])
         if len(there) < len(found):
             self._let_rest([row[0] for row in found if row[4] is None])
         return there
@@ -210,10 +232,10 @@ class Outbox:
                     [UNKNOWN, [claim.delivery for claim in claims], [claim.attempt for claim in claims]],
                 )
 
-    @staticmethod
-    def _soonest() -> float:
-        ((found,),) = rows(_SOONEST, [])
-        return 1.0 if found is None else min(1.0, max(0.0, float(found)))
+
+def _soonest(found: Sequence[tuple[Any]]) -> float:
+    seconds = found[0][0]
+    return 1.0 if seconds is None else min(1.0, max(0.0, float(seconds)))
 
 
 def _written(ended: list[Ended], rest: Sequence[Ended]) -> None:
@@ -224,20 +246,20 @@ def _written(ended: list[Ended], rest: Sequence[Ended]) -> None:
     ended[:] = rest
 
 
-def _fair(rows: Sequence[tuple[int, str, str, bool]], room: Room) -> list[tuple[int, str, str, bool]]:
+def _fair(due: Sequence[Due], room: Room) -> list[Due]:
     """As many lanes as there is room for, turn by turn over tenants, and for none more than its share."""
     endpoints, tenants = Counter(room.endpoints), Counter(room.tenants)
-    by_tenant: dict[str, list[tuple[int, str, str, bool]]] = {}
-    for row in reversed(rows):
-        by_tenant.setdefault(row[2], []).append(row)
-    chosen: list[tuple[int, str, str, bool]] = []
+    by_tenant: dict[str, list[Due]] = {}
+    for one in reversed(due):
+        by_tenant.setdefault(one.tenant, []).append(one)
+    chosen: list[Due] = []
     while by_tenant and len(chosen) < room.free:
         for tenant in list(by_tenant):
             found = _next(by_tenant[tenant], endpoints, room)
             if found is None or tenants[tenant] >= room.per_tenant:
                 del by_tenant[tenant]
                 continue
-            endpoints[found[1]] += 1
+            endpoints[found.subscription] += 1
             tenants[tenant] += 1
             chosen.append(found)
             if len(chosen) == room.free:
@@ -245,11 +267,9 @@ def _fair(rows: Sequence[tuple[int, str, str, bool]], room: Room) -> list[tuple[
     return chosen
 
 
-def _next(
-    rows: list[tuple[int, str, str, bool]], endpoints: Counter[str], room: Room
-) -> tuple[int, str, str, bool] | None:
-    while rows:
-        row = rows.pop()
-        if endpoints[row[1]] < room.allowed.of(row[1]):
-            return row
+def _next(due: list[Due], endpoints: Counter[str], room: Room) -> Due | None:
+    while due:
+        one = due.pop()
+        if endpoints[one.subscription] < room.allowed.of(one.subscription):
+            return one
     return None

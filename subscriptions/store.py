@@ -71,14 +71,17 @@ return 1
 """
 
 
+NEWEST = "SELECT coalesce(max(version), 0) FROM subscriptions_journal"
+
+
 class Away(Exception):
     """Redis cannot be reached, or too few of its replicas have what was written."""
 
 
 def newest() -> int:
     """The journal's newest version; 0 before the first."""
-    ((found,),) = statements.rows("SELECT max(version) FROM subscriptions_journal", [])
-    return found or 0
+    ((found,),) = statements.rows(NEWEST, [])
+    return int(found)
 
 
 def version() -> int | None:

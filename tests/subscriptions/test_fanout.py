@@ -10,7 +10,8 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from adapters.types import ResourcePool
-from subscriptions.fanout import fan_out, lane_of
+from subscriptions.fanout import fan_out
+from subscriptions.intake import lane_of
 from subscriptions.models import Delivery, Endpoint, Lane, Position
 from subscriptions.registry import Registry
 from tests.peers.process import wait_until

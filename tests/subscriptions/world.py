@@ -10,7 +10,7 @@ from adapters.types import Kind
 from o2ims.models import Change
 from o2ims.representations.gateway_v1 import GATEWAY_V1
 from subscriptions import journal, keyring, signing
-from subscriptions.fanout import lane_of
+from subscriptions.intake import lane_of
 from subscriptions.models import Delivery, Endpoint, Lane
 from subscriptions.subscription import Subscription
 
