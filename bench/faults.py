@@ -1,26 +1,21 @@
 """The scenarios of the subscribers' contract, in full: a million notifications while workers are killed, ten
-restarts with 10,000 objects, a subscriber who refuses for 72 hours (scaled), some who hang.
+restarts with 10,000 objects, a subscriber who refuses for 72 hours (scaled), and those of `endpoints.py`.
 
 What was done and what came is a ledger, and the checker of P1 to P10 (`tests/ledger`) has the last word.
 """
 
-import json
-import sys
 import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
 
-import orjson
-
+from bench.apart import Apart
+from bench.endpoints import hanging, left, poisoned
 from bench.load import Limit
 from bench.table import Figure, Table
-from tests.ledger.checker import check
+from bench.verdicts import settled, value, verdicts
 from tests.peers.postgres import Postgres
-from tests.peers.process import Den, Process, wait_until
+from tests.peers.process import Den, Process
 from tests.peers.redis import Redis
 from tests.sink import Received, Sink
 from tests.subscriptions.hands import stirring
@@ -37,8 +32,8 @@ HOURS_72 = 72 * 3600.0
 
 def measure(postgres: Postgres, redis: Redis, table: Table) -> None:
     """All of them."""
-    for scenario in (_killed, _restarted, _refused):
-        with _den(scenario.__name__) as path:
+    for scenario in (_killed, _restarted, _refused, hanging, poisoned, left):
+        with _den(f"_{scenario.__name__.strip('_')}") as path:
             scenario(postgres, redis, table, path)
 
 
@@ -49,38 +44,6 @@ def _den(name: str) -> Iterator[Path]:
         yield den.path
     finally:
         den.close()
-
-
-@dataclass(eq=False)
-class Apart(Sink):
-    """A subscriber in a process of its own, which writes down what it gets: nothing is kept here."""
-
-    path: Path = field(kw_only=True)
-
-    def __enter__(self) -> Self:
-        self.ledger, ports = self.path / "received.jsonl", self.path / "sink.port"
-        program = str(Path(__file__).with_name("sink.py"))
-        self._den = Den("sink")
-        self._process = Process(
-            "sink", [sys.executable, program, str(ports), "--ledger", str(self.ledger)], den=self._den
-        )
-        self._process.start()
-        wait_until(lambda: ports.exists() and bool(ports.read_text()), seconds=20, what="the sink")
-        self._port = int(ports.read_text())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.stop()
-        self._den.close()
-
-    @property
-    def port(self) -> int:
-        return self._port
-
-    def count(self) -> int:
-        """How many it has."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/count", timeout=20) as found:
-            return int(json.loads(found.read()))
 
 
 def _killed(postgres: Postgres, redis: Redis, table: Table, path: Path) -> None:
@@ -97,18 +60,20 @@ def _killed(postgres: Postgres, redis: Redis, table: Table, path: Path) -> None:
                 _wait_for(run, DELIVERIES * (number + 1) // (KILLS + 1))
                 gaps.append(_kill(run, workers, collecting=number % 2 == 0))
             _wait_for(run, DELIVERIES)
-        _settled(run, seconds=1800)
+        settled(run, seconds=1800)
         spent, count = time.monotonic() - began, sink.count()
         table.add(Figure("under kills: notifications", count, ""))
         table.add(Figure("under kills: kills", KILLS, ""))
         table.add(Figure("under kills: received a second, at this rate of changes", count / spent, "1/s"))
         table.add(Figure("under kills: until changes are recorded again, worst", max(gaps), "s", GAP_SECONDS))
-        _verdicts(run, sink, table, "under kills")
+        accepted = verdicts(run, table, "under kills", sink)
+        more = (sink.count() - accepted) / KILLS
+        table.add(Figure("under kills: duplicates a kill", more, "", DUPLICATES_PER_KILL))
 
 
 def _wait_for(run: Run, deliveries: int) -> None:
     limit = Limit(3600, f"{deliveries} deliveries")
-    while _value(run, "SELECT coalesce(sum(sequence), 0) FROM subscriptions_endpoint") < deliveries:
+    while value(run, "SELECT coalesce(sum(sequence), 0) FROM subscriptions_endpoint") < deliveries:
         limit.check()
         time.sleep(0.5)
 
@@ -120,10 +85,10 @@ def _kill(run: Run, workers: list[Process], *, collecting: bool) -> float:
         limit.check()
         time.sleep(0.2)
     (doomed,) = (one for one in workers if (one.pid == owner) == collecting)
-    before = _value(run, "SELECT sum(last_sequence) FROM o2ims_source")
+    before = value(run, "SELECT sum(last_sequence) FROM o2ims_source")
     run.recorder.kill(doomed)
     at = time.monotonic()
-    while _value(run, "SELECT sum(last_sequence) FROM o2ims_source") == before:
+    while value(run, "SELECT sum(last_sequence) FROM o2ims_source") == before:
         limit.check()
         time.sleep(0.05)
     gap = time.monotonic() - at
@@ -145,7 +110,7 @@ def _restarted(postgres: Postgres, redis: Redis, table: Table, path: Path) -> No
             at, began = time.time(), time.monotonic()
             run.gateway.start(run.gateway.web, run.gateway.worker, ready=False)
             limit = Limit(120, "the list")
-            while _value(run, "SELECT extract(epoch FROM max(listed_at)) FROM o2ims_source") < at:
+            while value(run, "SELECT extract(epoch FROM max(listed_at)) FROM o2ims_source") < at:
                 limit.check()
                 time.sleep(0.05)
             listed.append(time.monotonic() - began)
@@ -167,70 +132,20 @@ def _refused(postgres: Postgres, redis: Redis, table: Table, path: Path) -> None
     ):
         id_ = run.recorder.subscribe("root", sink)
         began = time.monotonic()
-        while _value(run, "SELECT coalesce(sum(waiting), 0) FROM subscriptions_lane") < REFUSED:
+        while value(run, "SELECT coalesce(sum(waiting), 0) FROM subscriptions_lane") < REFUSED:
             run.hands.stir(500)
         time.sleep(max(0.0, HOURS_72 / HASTE * 0.9 - (time.monotonic() - began)))
         refused, back = len(sink.tried), time.time()
-        _settled(run, seconds=600)
+        settled(run, seconds=600)
         first = min(one.at for one in sink.got) - back
         table.add(Figure("72 hours away (scaled): tries of the first in that time", refused, ""))
         table.add(Figure("72 hours away (scaled): notifications in the end", len(sink.got), ""))
         table.add(Figure("back again: until the first arrives", first, "s", RETURN_SECONDS))
         table.add(Figure("back again: dead letters", len(run.recorder.dead(id_)), "", 0))
-        _verdicts(run, None, table, "72 hours away")
-
-
-def _settled(run: Run, *, seconds: float) -> None:
-    """Waits until the backend has been seen as it is, and nothing waits."""
-    run.gateway.until(run.is_seen, seconds=60, what="the collector")
-    limit = Limit(seconds, "an empty outbox")
-    behind = "SELECT sum(s.last_sequence - p.sequence) FROM o2ims_source s JOIN subscriptions_position p"
-    while _value(run, f"{behind} ON p.source_id = s.id") or _value(
-        run, "SELECT count(*) FROM subscriptions_lane WHERE waiting > 0"
-    ):
-        limit.check()
-        time.sleep(0.5)
-
-
-def _verdicts(run: Run, apart: Apart | None, table: Table, name: str) -> None:
-    run.recorder.notes += run.hands.made
-    run.hands.made.clear()
-    ledger = run.recorder.write(run.path)
-    if apart is not None:
-        accepted = _append(run, apart, ledger)
-        table.add(
-            Figure(
-                f"{name}: duplicates a kill",
-                (apart.count() - accepted) / KILLS,
-                "",
-                DUPLICATES_PER_KILL,
-            )
-        )
-    for verdict in check(ledger):
-        for message in verdict.messages:
-            print(f"  {verdict.name}: {message}")
-        table.add(Figure(f"{name}: {verdict.name}, broken", verdict.broken, "times", 0))
-
-
-def _append(run: Run, apart: Apart, ledger: Path) -> int:
-    """What a sink apart got, into the ledger, under the subscriptions' ids. How many ids it was."""
-    ids = set[str]()
-    with ledger.open("ab") as out, apart.ledger.open("rb") as lines:
-        for line in lines:
-            record = orjson.loads(line)
-            record["subscription"] = run.recorder.subscription_at(apart, record["subscription"])
-            ids.add(record["webhook_id"])
-            out.write(orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE))
-    return len(ids)
+        verdicts(run, table, "72 hours away")
 
 
 def _owner(run: Run) -> int:
     with run.gateway.database() as rows:
         found = rows.execute("SELECT owner FROM o2ims_source").fetchone()
     return int(found[0].split(":")[1]) if found and found[0] else 0
-
-
-def _value(run: Run, statement: str) -> float:
-    with run.gateway.database() as rows:
-        found = rows.execute(statement).fetchone()
-    return float(found[0]) if found and found[0] is not None else 0.0

@@ -22,11 +22,11 @@ import uvloop
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import CommandError
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from adapters.configuration import ConfigurationError
 from adapters.errors import BackendError
 from netweave import health, tls
+from netweave.connections import Bounded, OverTls
 from netweave.runtime import runtime
 from o2ims import locks
 from o2ims.gateway import gateway
@@ -36,59 +36,11 @@ log = structlog.get_logger()
 GRACE_SECONDS = 10
 #: How often TLS's files are looked at.
 LOOK_SECONDS = 1.0
-HEAD_LIMIT = 64 * 1024
-_HEAD_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-)
 LAST_SECONDS = 24.0
 # A list of a backend is a million objects. By its defaults Python would walk them again and again while it is
 # made, a quarter of a relist's time, for the few others that die in cycles. A web process keeps to the
 # defaults: its requests end in cycles, with their answers in them.
 _COLLECTIONS = (50_000, 20, 50)
-
-
-class _Bounded(HttpToolsProtocol):
-    """Ends a connection whose request line and headers grow beyond `HEAD_LIMIT`: by itself uvicorn keeps
-    them all."""
-
-    _head = 0
-    _in_head = True
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._head, self._in_head = 0, True
-
-    def on_headers_complete(self) -> None:
-        super().on_headers_complete()
-        self._in_head = False
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self._in_head and not self.transport.is_closing():
-            self._head += len(data)
-            if self._head > HEAD_LIMIT:
-                self.transport.write(_HEAD_TOO_LARGE)
-                self.transport.close()
-
-
-class _OverTls(_Bounded):
-    """Tells the application what TLS says of the other end (ASGI TLS extension). A resumed session is ended:
-    its certificate was checked at another time."""
-
-    tls: dict[str, Any] | None = None
-    certificate: tuple[bytes, int] | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        if tls.resumed(transport):
-            transport.abort()
-            return
-        self.tls = tls.told(transport)
-        self.certificate = tls.identity(self.tls)
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.scope["extensions"] = {"tls": self.tls}  # type: ignore[dict-item]
 
 
 class _Server(uvicorn.Server):
@@ -130,12 +82,12 @@ class _TlsServer(_Server):
             old.close()
         self.servers = [new]
         for connection in list(self.server_state.connections):
-            if isinstance(connection, _OverTls) and connection.certificate in revoked:
+            if isinstance(connection, OverTls) and connection.certificate in revoked:
                 connection.shutdown()
         log.info("tls_renewed")
 
     def _protocol(self) -> asyncio.Protocol:
-        return _OverTls(self.config, self.server_state, self.lifespan.state)
+        return OverTls(self.config, self.server_state, self.lifespan.state)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -265,15 +217,15 @@ async def _until_ready(stop: asyncio.Event, *, web: bool) -> None:
 
 
 def _server(app: object) -> _Server:
-    return _Server(_config(app, _Bounded))
+    return _Server(_config(app, Bounded))
 
 
 def _tls_server(app: object, listener: socket.socket, files: tls.Files) -> _TlsServer:
-    config = _config(app, _OverTls, ssl_context_factory=lambda _config, _default: files.context())
+    config = _config(app, OverTls, ssl_context_factory=lambda _config, _default: files.context())
     return _TlsServer(config, files, listener)
 
 
-def _config(app: object, protocol: type[_Bounded], **more: Any) -> uvicorn.Config:
+def _config(app: object, protocol: type[Bounded], **more: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
         http=protocol,

@@ -71,6 +71,8 @@ COMPARE_INTERVAL = env.duration("COMPARE_INTERVAL", "10m")
 OPERATION_LIMIT = env.duration("OPERATION_LIMIT", "60s")
 HOLD_DELAY = env.duration("HOLD_DELAY", "30s")
 DRAIN = env.duration("DRAIN", "5s")
+# How long a client may take to send one request.
+RECEIVE_TIMEOUT = env.duration("RECEIVE_TIMEOUT", "30s")
 PRINCIPALS_OFFLINE = env.duration("PRINCIPALS_OFFLINE", "10m")
 
 # --- who collects

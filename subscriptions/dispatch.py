@@ -126,6 +126,8 @@ class Dispatcher:
                 await asyncio.sleep(POLL_SECONDS)
             finally:
                 self._free(told, ended)
+            self._ahead = AHEAD
+            self._start()
             self._news.set()
 
     def _free(self, told: Sequence[Claim], rest: Sequence[Ended]) -> None:
@@ -137,8 +139,6 @@ class Dispatcher:
         if rest:
             self._ended = [*rest, *self._ended]
             self._over.set()
-        self._ahead = AHEAD
-        self._start()
 
     def _room(self) -> Room:
         held = [*(one.claim for one in self._ready), *self._under_way]

@@ -93,9 +93,9 @@ def _of_source(source: News, registry: Registry) -> int:
         _notice_gap(source, reached[0], changes[0])
         shares, upto = _matches(source, changes, registry)
         with one_trip() as ask:
-            suspended = put(ask, shares)
+            suspended = put(ask, shares) if shares else None
             ask(_REACHED, [upto, source.id])
-    for subscription, *_ in suspended.fetchall():
+    for subscription, *_ in suspended.fetchall() if suspended else []:
         log.warning("endpoint_suspended", subscription=subscription, reason=overflow())
     metrics.FAN_OUT_LAG.labels(source.name).set(source.newest - upto)
     now = timezone.now()

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import socket
+import time
 from typing import Any
 from urllib.parse import urlencode
 
@@ -57,6 +58,36 @@ def test_headers_are_bounded(served: Gateway) -> None:
             assert sent < 4 * 1024 * 1024
     assert send(served, "GET", PATH, X_Long="z" * 40_000)[0] == 401
     assert send(served, "GET", PATH + "?filter=" + "z" * 8000)[0] == 401
+
+
+def test_who_takes_too_long_to_send_a_request_is_cut_off_and_nobody_else(gateway: Gateway) -> None:
+    gateway.environment["RECEIVE_TIMEOUT"] = "1s"
+    gateway.both.command[:] = gateway._command("serve", "--with-worker", "--port", str(gateway.port))
+    gateway.configure({"name": "sample", "type": "mock", "shared": True, "config": {"live": 0}})
+    gateway.start(gateway.both)
+    token = f"Authorization: Bearer {gateway.tokens['alice']}\r\n"
+    head = f"POST {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\n{token}"
+    whole = f"{head}Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+    for begin in ("", head, whole):
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=20) as connection:
+            connection.settimeout(0.1)
+            connection.sendall(begin.encode())
+            answer = b""
+            for _ in range(100):
+                with contextlib.suppress(TimeoutError):
+                    answer = connection.recv(1000)
+                    break
+                with contextlib.suppress(OSError):
+                    connection.sendall(b"x" if begin else b"")
+            assert answer.startswith(b"HTTP/1.1 408 "), begin
+    keeping = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=20)
+    for _ in range(2):
+        keeping.request("GET", "/livez")
+        assert keeping.getresponse().read() is not None
+        same = keeping.sock
+        time.sleep(1.5)  # between two requests a connection may rest
+    assert keeping.sock is same
+    keeping.close()
 
 
 def test_every_answer_carries_its_id_its_trace_and_a_policy(served: Gateway) -> None:

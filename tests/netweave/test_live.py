@@ -28,7 +28,7 @@ LIVE = "/admin/live/"
 @pytest.fixture
 def served(gateway: Gateway) -> Gateway:
     """A gateway that sends, with the platform's admin."""
-    gateway.environment |= SETTINGS
+    gateway.environment |= {**SETTINGS, "RECEIVE_TIMEOUT": "2s"}  # which is not about WebSockets
     gateway.both.command[:] = gateway._command("serve", "--with-worker", "--port", str(gateway.port))
     config = {"path": str(gateway.den.path / "mock.sqlite"), "live": 0}
     gateway.configure({"name": "sample", "type": "mock", "default": True, "shared": True, "config": config})
