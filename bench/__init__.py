@@ -9,7 +9,8 @@ hanging    one source of twenty that never answers                              
 writes     a pool made, and seen on another process                              `writes.py`
 relist     everything listed again, and nothing new in it                        `relist.py`
 events     changes to subscribers: fan-out, sending, latency                     `events.py`
-           with `--full` instead: workers die, subscribers refuse, hang, leave  `faults.py`, `endpoints.py`
+           with `--full` instead: workers die, a subscriber is away             `faults.py`
+endpoints  subscribers who hang, refuse or leave, among others                  `endpoints.py`
 cluster    a real Kubernetes API server with 10,000 nodes                        `cluster.py`
 large      100,000 resources; only when named, or with `--large`                 `large.py`
 """

@@ -6,7 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import bench
-from bench import audit, cluster, events, hanging, identity, large, reads, relist, slow, sources, writes
+from bench import (
+    audit,
+    cluster,
+    endpoints,
+    events,
+    hanging,
+    identity,
+    large,
+    reads,
+    relist,
+    slow,
+    sources,
+    writes,
+)
 from bench.load import Effort
 from bench.table import Table
 from tests.peers.postgres import Postgres
@@ -23,6 +36,7 @@ CASES: dict[str, Measure] = {
     "identity": identity.measure,
     "audit": audit.measure,
     "events": events.measure,
+    "endpoints": endpoints.measure,
     "slow": slow.measure,
     "cluster": cluster.measure,
     "large": large.measure,

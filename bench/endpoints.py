@@ -6,9 +6,9 @@ import time
 from pathlib import Path
 
 from bench.apart import Apart
-from bench.load import Limit
+from bench.load import Effort, Limit
 from bench.table import Figure, Table
-from bench.verdicts import settled, value, verdicts
+from bench.verdicts import played, settled, value, verdicts
 from tests.peers.postgres import Postgres
 from tests.peers.redis import Redis
 from tests.sink import Received, Sink
@@ -28,7 +28,12 @@ _P99 = """
 """
 
 
-def hanging(postgres: Postgres, redis: Redis, table: Table, path: Path) -> None:
+def measure(postgres: Postgres, redis: Redis, table: Table, _: Effort) -> None:
+    """All of them."""
+    played(postgres, redis, table, _hanging, _poisoned, _left)
+
+
+def _hanging(postgres: Postgres, redis: Redis, table: Table, path: Path) -> None:
     """What ten that hang and five that drip do to the other eighty-five."""
     over = threading.Event()
 
@@ -69,7 +74,7 @@ def _stirred(run: Run, subscriptions: list[str]) -> float:
     return value(run, _P99, subscriptions, began)
 
 
-def poisoned(postgres: Postgres, redis: Redis, table: Table, path: Path) -> None:
+def _poisoned(postgres: Postgres, redis: Redis, table: Table, path: Path) -> None:
     """One notification of a hundred is refused, whenever it comes; then none is."""
     refusing = True
 
@@ -95,7 +100,7 @@ def poisoned(postgres: Postgres, redis: Redis, table: Table, path: Path) -> None
         verdicts(run, table, "1 % refused")
 
 
-def left(postgres: Postgres, redis: Redis, table: Table, path: Path) -> None:
+def _left(postgres: Postgres, redis: Redis, table: Table, path: Path) -> None:
     """Under load some unsubscribe, and a tenant is suspended."""
     with Sink() as sink, running(postgres, redis, path) as run:
         leaving = [run.recorder.subscribe("root", sink) for _ in range(LEAVERS)]

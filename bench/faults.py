@@ -1,21 +1,18 @@
 """The scenarios of the subscribers' contract, in full: a million notifications while workers are killed, ten
-restarts with 10,000 objects, a subscriber who refuses for 72 hours (scaled), and those of `endpoints.py`.
+restarts with 10,000 objects, a subscriber who refuses for 72 hours (scaled).
 
 What was done and what came is a ledger, and the checker of P1 to P10 (`tests/ledger`) has the last word.
 """
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from bench.apart import Apart
-from bench.endpoints import hanging, left, poisoned
 from bench.load import Limit
 from bench.table import Figure, Table
-from bench.verdicts import settled, value, verdicts
+from bench.verdicts import played, settled, value, verdicts
 from tests.peers.postgres import Postgres
-from tests.peers.process import Den, Process
+from tests.peers.process import Process
 from tests.peers.redis import Redis
 from tests.sink import Received, Sink
 from tests.subscriptions.hands import stirring
@@ -32,18 +29,7 @@ HOURS_72 = 72 * 3600.0
 
 def measure(postgres: Postgres, redis: Redis, table: Table) -> None:
     """All of them."""
-    for scenario in (_killed, _restarted, _refused, hanging, poisoned, left):
-        with _den(f"_{scenario.__name__.strip('_')}") as path:
-            scenario(postgres, redis, table, path)
-
-
-@contextmanager
-def _den(name: str) -> Iterator[Path]:
-    den = Den(f"bench{name}")
-    try:
-        yield den.path
-    finally:
-        den.close()
+    played(postgres, redis, table, _killed, _restarted, _refused)
 
 
 def _killed(postgres: Postgres, redis: Redis, table: Table, path: Path) -> None:

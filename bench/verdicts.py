@@ -2,6 +2,7 @@
 says of its ledger."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,22 @@ from bench.apart import Apart
 from bench.load import Limit
 from bench.table import Figure, Table
 from tests.ledger.checker import check
+from tests.peers.postgres import Postgres
+from tests.peers.process import Den
+from tests.peers.redis import Redis
 from tests.subscriptions.run import Run
+
+Scenario = Callable[[Postgres, Redis, Table, Path], None]
+
+
+def played(postgres: Postgres, redis: Redis, table: Table, *scenarios: Scenario) -> None:
+    """Each in a directory of its own."""
+    for scenario in scenarios:
+        den = Den("bench")
+        try:
+            scenario(postgres, redis, table, den.path)
+        finally:
+            den.close()
 
 
 def settled(run: Run, *, seconds: float) -> None:

@@ -147,6 +147,7 @@ class Dispatcher:
             endpoints=Counter(claim.subscription for claim in held),
             allowed=self._allowed,
             tenants=Counter(claim.tenant for claim in held),
+            slow=Counter(claim.tenant for claim in held if self._allowed.is_slow(claim.subscription)),
             per_tenant=PER_TENANT,
         )
 

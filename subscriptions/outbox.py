@@ -98,13 +98,19 @@ _SOONEST = """
 
 class Room(NamedTuple):
     """How many more may be claimed, and for whom: `endpoints` says how many are under way at each (and how
-    many each may have), `tenants` how many at each."""
+    many each may have), `tenants` how many at each, and `slow` how many of those at slow endpoints."""
 
     free: int
     endpoints: Counter[str]
     allowed: "Allowance"
     tenants: Counter[str]
+    slow: Counter[str]
     per_tenant: int
+
+    @property
+    def slow_per_tenant(self) -> int:
+        """What a tenant's slow endpoints may take of its share."""
+        return max(1, self.per_tenant // 4)
 
 
 class Due(NamedTuple):
@@ -117,22 +123,27 @@ class Due(NamedTuple):
 
 
 class Allowance:
-    """How many of an endpoint's lanes may be under way: one, until it has answered in good time; then all."""
+    """How many of an endpoint's lanes may be under way: one, until it has answered in good time; then all.
+    Those that did not do so when last tried are slow."""
 
     def __init__(self, most: int) -> None:
         self.most = most
         self._quick: set[str] = set()
+        self._slow: set[str] = set()
 
     def of(self, subscription: str) -> int:
         """For this endpoint."""
         return self.most if subscription in self._quick else 1
 
+    def is_slow(self, subscription: str) -> bool:
+        """Whether it made us wait."""
+        return subscription in self._slow
+
     def learn(self, subscription: str, *, quick: bool) -> None:
         """From how it answered."""
-        if quick:
-            self._quick.add(subscription)
-        else:
-            self._quick.discard(subscription)
+        now, before = (self._quick, self._slow) if quick else (self._slow, self._quick)
+        now.add(subscription)
+        before.discard(subscription)
 
 
 @dataclass(slots=True)
@@ -248,28 +259,34 @@ def _written(ended: list[Ended], rest: Sequence[Ended]) -> None:
 
 def _fair(due: Sequence[Due], room: Room) -> list[Due]:
     """As many lanes as there is room for, turn by turn over tenants, and for none more than its share."""
-    endpoints, tenants = Counter(room.endpoints), Counter(room.tenants)
+    taken = room._replace(
+        endpoints=Counter(room.endpoints), tenants=Counter(room.tenants), slow=Counter(room.slow)
+    )
     by_tenant: dict[str, list[Due]] = {}
     for one in reversed(due):
         by_tenant.setdefault(one.tenant, []).append(one)
     chosen: list[Due] = []
     while by_tenant and len(chosen) < room.free:
         for tenant in list(by_tenant):
-            found = _next(by_tenant[tenant], endpoints, room)
-            if found is None or tenants[tenant] >= room.per_tenant:
+            found = _next(by_tenant[tenant], taken)
+            if found is None or taken.tenants[tenant] >= room.per_tenant:
                 del by_tenant[tenant]
                 continue
-            endpoints[found.subscription] += 1
-            tenants[tenant] += 1
+            taken.endpoints[found.subscription] += 1
+            taken.tenants[tenant] += 1
+            taken.slow[tenant] += room.allowed.is_slow(found.subscription)
             chosen.append(found)
             if len(chosen) == room.free:
                 break
     return chosen
 
 
-def _next(due: list[Due], endpoints: Counter[str], room: Room) -> Due | None:
+def _next(due: list[Due], taken: Room) -> Due | None:
     while due:
         one = due.pop()
-        if endpoints[one.subscription] < room.allowed.of(one.subscription):
-            return one
+        if taken.endpoints[one.subscription] >= taken.allowed.of(one.subscription):
+            continue
+        if taken.allowed.is_slow(one.subscription) and taken.slow[one.tenant] >= taken.slow_per_tenant:
+            continue
+        return one
     return None

@@ -16,7 +16,7 @@ from subscriptions.schedule import Outcome, Schedule
 from tests.subscriptions.world import delivered, subscribed
 from tests.world import Cast, World
 
-ROOM = Room(free=10, endpoints=Counter(), allowed=Allowance(4), tenants=Counter(), per_tenant=10)
+ROOM = Room(10, Counter(), Allowance(4), tenants=Counter(), slow=Counter(), per_tenant=10)
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owner"])
 
 

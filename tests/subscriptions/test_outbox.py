@@ -38,9 +38,9 @@ def outbox() -> Outbox:
 def room(free: int = 50, *, each: int = 4, per_tenant: int = 50, **tenants: int) -> Room:
     """Room for so many, `each` of an endpoint."""
     allowed = Allowance(each)
-    for endpoint in Endpoint.objects.all():
-        allowed.learn(str(endpoint.pk), quick=each > 1)
-    return Room(free, Counter(), allowed, Counter(tenants), per_tenant)
+    for endpoint in Endpoint.objects.all() if each > 1 else []:
+        allowed.learn(str(endpoint.pk), quick=True)
+    return Room(free, Counter(), allowed, Counter(tenants), Counter(), per_tenant)
 
 
 def test_each_lane_is_sent_one_at_a_time_its_first_first(sample: World, cast: Cast, outbox: Outbox) -> None:
@@ -123,3 +123,22 @@ def test_who_was_too_late_changes_nothing(sample: World, cast: Cast, outbox: Out
 def ended(claim: object, outcome: Outcome, status: int) -> Ended:
     """How a claim ended."""
     return Ended(claim=claim, outcome=outcome, status=status, milliseconds=1)  # type: ignore[arg-type]
+
+
+def test_those_who_made_us_wait_have_a_quarter_of_what_their_tenant_has(
+    sample: World, cast: Cast, outbox: Outbox
+) -> None:
+    slow = [subscribed("acme") for _ in range(6)]
+    well = [subscribed("acme") for _ in range(6)]
+    for to in (*slow, *well):
+        waiting(to, 1)
+    there = room(per_tenant=12, each=1)
+    for to in slow:
+        there.allowed.learn(to.id, quick=False)
+    claims, _ = outbox.claim(there)
+    found = Counter(claim.subscription in {to.id for to in slow} for claim in claims)
+    assert found == {False: 6, True: 3}
+    there.allowed.learn(slow[0].id, quick=True)
+    outbox.release(claims)
+    again, _ = outbox.claim(there._replace(slow=Counter(acme=2)))
+    assert len(again) == 8
