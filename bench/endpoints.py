@@ -20,6 +20,7 @@ WELL, HANGING, DRIPPING = 85, 10, 5
 SECONDS, CHANGES_A_SECOND = 30, 5
 RATIO = 1.2
 REFUSERS, REFUSED, ONE_OF = 20, 20_000, 100
+HASTE = "20"  # a lane waits half a minute for each it gives up
 LEAVERS, STAYERS, LEAVE_SECONDS, SUSPEND_SECONDS = 10, 20, 1.0, 5.0
 _P99 = """
     SELECT percentile_cont(0.99) WITHIN GROUP (ORDER BY extract(epoch FROM d.ended_at - c.at))
@@ -81,7 +82,7 @@ def _poisoned(postgres: Postgres, redis: Redis, table: Table, path: Path) -> Non
     def answer(one: Received) -> int:
         return 400 if refusing and int(one.id, 16) % ONE_OF == 0 else 204
 
-    with Sink(answer=answer) as sink, running(postgres, redis, path) as run:
+    with Sink(answer=answer) as sink, running(postgres, redis, path, DELIVERY_HASTE=HASTE) as run:
         ids = [run.recorder.subscribe(PEOPLE[n % 3], sink) for n in range(REFUSERS)]
         with stirring(run.hands, 40):
             _until(run, REFUSED)
