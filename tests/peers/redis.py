@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+from pathlib import Path
 from typing import Self
 
 from redis import Redis as Client
@@ -20,10 +21,11 @@ def _program() -> str:
 
 class Redis:
     """`url` exists from the start; `start()` makes the server, after `kill()` an empty one on its port. With
-    `of` it is that one's replica; `settings` are further words of its command line."""
+    `of` it is that one's replica; `settings` are further words of its command line; `program` is another
+    server than the machine's."""
 
-    def __init__(self, *settings: str, of: "Redis | None" = None) -> None:
-        program = _program()
+    def __init__(self, *settings: str, of: "Redis | None" = None, program: Path | None = None) -> None:
+        program = program or Path(_program())
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._den = Den("redis")
