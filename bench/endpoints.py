@@ -59,7 +59,7 @@ def _hanging(postgres: Postgres, redis: Redis, table: Table, path: Path) -> None
         over.set()
         table.add(Figure("85 subscribers: a change to its acknowledgement, p99", without, "s"))
         table.add(Figure("the same while 10 more hang and 5 drip", among, "s"))
-        table.add(Figure("ratio", among / without, "", RATIO))
+        table.add(Figure("what they do to that p99, as a ratio", among / without, "", RATIO))
 
 
 def _stirred(run: Run, subscriptions: list[str]) -> float:

@@ -68,7 +68,8 @@ class Bounded(HttpToolsProtocol):
     def _refuse(self, answer: bytes) -> None:
         if self.transport.is_closing():
             return
-        if self._in_head or not self.cycle.response_started:
+        under_way = self.cycle is not None and self.cycle.response_started
+        if not under_way or self.cycle.response_complete:
             self.transport.write(answer)
         self.transport.close()
 

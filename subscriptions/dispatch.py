@@ -199,8 +199,8 @@ class Dispatcher:
             else:
                 session = self._to.of(subscription.tenant or "")
                 answer = await delivery.post(session, subscription.callback, body, headers)
-        quick = answer.outcome in {Outcome.DELIVERED, Outcome.REFUSED} and answer.seconds < QUICK_SECONDS
-        self._allowed.learn(claim.subscription, quick=quick)
+            quick = answer.outcome in {Outcome.DELIVERED, Outcome.REFUSED} and answer.seconds < QUICK_SECONDS
+            self._allowed.learn(claim.subscription, quick=quick)
         if answer.outcome is Outcome.DELIVERED and what is not None and claim.number == 1:
             metrics.LATENCY.observe(max(0.0, time.time() - what.at))
         self._ended.append(

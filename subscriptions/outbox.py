@@ -174,8 +174,9 @@ class Outbox:
             return [], _soonest(rows(_SOONEST, []))
         with transaction.atomic():
             claims = self._claimed(due)
-        # What is due and was not claimed has no room, or its tenant is suspended: to ask at once is in vain.
-        return claims, 0.0 if len(claims) == room.free else _soonest(rows(_SOONEST, []))
+            # What is due and was not claimed has no room, or its tenant is suspended: to ask at once is in
+            # vain.
+            return claims, 0.0 if len(claims) == room.free else _soonest(rows(_SOONEST, []))
 
     def renew(self, claims: Iterable[Claim]) -> None:
         """Holds on to what is under way."""
