@@ -9,12 +9,15 @@ from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import pytest
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from o2ims.models import Change
-from subscriptions.dispatch import AHEAD, SLOTS, STALE_SECONDS, Dispatcher
+from subscriptions.completion import Completion
+from subscriptions.dispatch import AHEAD, PER_ENDPOINT, PER_TENANT, SLOTS, STALE_SECONDS, Dispatcher
 from subscriptions.models import Attempt, Delivery, Endpoint, Lane
+from subscriptions.outbox import Allowance, Outbox, Room
 from subscriptions.registry import Registry
+from subscriptions.schedule import Schedule
 from tenancy.models import Tenant
 from tests.peers.process import wait_until
 from tests.sink import Received, Sink
@@ -98,6 +101,19 @@ def test_only_so_many_are_in_doubt_and_the_others_are_given_back_soon(crowd: Cro
         )
     assert Counter(one.path for one in crowd.tried).most_common(1)[0][1] == 1
     assert Attempt.objects.filter(outcome="delivered").count() == Delivery.objects.count() == TENANTS * EACH
+
+
+def test_what_is_not_told_to_the_claimer_is_not_claimed(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = Outbox("me", Completion(Schedule()))
+    room = Room(SLOTS, Counter(), Allowance(PER_ENDPOINT), Counter(), Counter(), PER_TENANT)
+    with monkeypatch.context() as broken:
+        broken.setattr("subscriptions.outbox._SOONEST", "SELECT 1 / 0")
+        with pytest.raises(DatabaseError):
+            outbox.claim(room._replace(free=TENANTS * EACH + 1))
+        assert (Attempt.objects.count(), claimed()) == (0, 0)
+    assert len(outbox.claim(room)[0]) == claimed() == SLOTS
 
 
 def test_who_ends_gives_back_what_was_not_begun(crowd: Crowd) -> None:
