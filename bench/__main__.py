@@ -9,6 +9,7 @@ import bench
 from bench import (
     audit,
     cluster,
+    cut,
     endpoints,
     events,
     hanging,
@@ -22,6 +23,7 @@ from bench import (
 )
 from bench.load import Effort
 from bench.table import Table
+from bench.verdicts import played
 from tests.peers.postgres import Postgres
 from tests.peers.redis import Redis
 
@@ -37,11 +39,12 @@ CASES: dict[str, Measure] = {
     "audit": audit.measure,
     "events": events.measure,
     "endpoints": endpoints.measure,
+    "cut": lambda postgres, redis, table, _effort: played(postgres, redis, table, cut.measure),
     "slow": slow.measure,
     "cluster": cluster.measure,
     "large": large.measure,
 }
-ON_REQUEST = {"large"}
+ON_REQUEST = {"large", "cut"}
 
 
 def _known(name: str) -> str:

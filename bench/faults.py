@@ -1,5 +1,5 @@
 """The scenarios of the subscribers' contract, in full: a million notifications while workers are killed, ten
-restarts with 10,000 objects, a subscriber who refuses for 72 hours (scaled).
+restarts with 10,000 objects, a subscriber who refuses for 72 hours (scaled), a cluster that is cut off.
 
 What was done and what came is a ledger, and the checker of P1 to P10 (`tests/ledger`) has the last word.
 """
@@ -7,6 +7,7 @@ What was done and what came is a ledger, and the checker of P1 to P10 (`tests/le
 import time
 from pathlib import Path
 
+from bench import cut
 from bench.apart import Apart
 from bench.load import Limit
 from bench.table import Figure, Table
@@ -29,7 +30,7 @@ HOURS_72 = 72 * 3600.0
 
 def measure(postgres: Postgres, redis: Redis, table: Table) -> None:
     """All of them."""
-    played(postgres, redis, table, _killed, _restarted, _refused)
+    played(postgres, redis, table, _killed, _restarted, _refused, cut.measure)
 
 
 def _killed(postgres: Postgres, redis: Redis, table: Table, path: Path) -> None:

@@ -15,6 +15,7 @@ from tests.ledger.checker import check
 from tests.peers.postgres import Postgres
 from tests.peers.process import Den
 from tests.peers.redis import Redis
+from tests.subscriptions.cut import Cut
 from tests.subscriptions.run import Run
 
 Scenario = Callable[[Postgres, Redis, Table, Path], None]
@@ -30,7 +31,7 @@ def played(postgres: Postgres, redis: Redis, table: Table, *scenarios: Scenario)
             den.close()
 
 
-def settled(run: Run, *, seconds: float) -> None:
+def settled(run: Run | Cut, *, seconds: float) -> None:
     """Waits until the backend has been seen as it is, and nothing waits."""
     run.gateway.until(run.is_seen, seconds=60, what="the collector")
     limit = Limit(seconds, "an empty outbox")
@@ -42,7 +43,7 @@ def settled(run: Run, *, seconds: float) -> None:
         time.sleep(0.5)
 
 
-def verdicts(run: Run, table: Table, name: str, *apart: Apart) -> int:
+def verdicts(run: Run | Cut, table: Table, name: str, *apart: Apart) -> int:
     """Adds what is broken, of which there must be nothing. How many of the notifications that the sinks
     `apart` got were none that they had already."""
     run.recorder.notes += run.hands.made
@@ -56,8 +57,9 @@ def verdicts(run: Run, table: Table, name: str, *apart: Apart) -> int:
     return accepted
 
 
-def _append(run: Run, apart: Apart, ledger: Path) -> int:
+def _append(run: Run | Cut, apart: Apart, ledger: Path) -> int:
     """What a sink apart got, into the ledger, under the subscriptions' ids. How many ids it was."""
+    apart.count()  # and the ledger is whole
     ids = set[str]()
     with ledger.open("ab") as out, apart.ledger.open("rb") as lines:
         for line in lines:
@@ -68,7 +70,7 @@ def _append(run: Run, apart: Apart, ledger: Path) -> int:
     return len(ids)
 
 
-def value(run: Run, statement: str, *values: Any) -> float:
+def value(run: Run | Cut, statement: str, *values: Any) -> float:
     """One number out of the database."""
     with run.gateway.database() as rows:
         found = rows.execute(statement, values).fetchone()
