@@ -300,7 +300,7 @@ class Outgoing:
                     left = await in_thread(fanout.fan_out, self.registry)
                     self._dispatcher.wake()
             except (DatabaseError, PoolTimeout) as error:
-                log.warning("fan_out_paused", error=type(error).__name__)
+                log.warning("fan_out_paused", error=type(error).__name__, detail=str(error))
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._woken.wait()

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from o2ims.models import Source
 from subscriptions import store
-from subscriptions.models import LANES, Endpoint, Journal, Lane
+from subscriptions.models import LANES, Delivery, Endpoint, Journal, Lane
 from subscriptions.statements import Ask
 from subscriptions.subscription import Subscription
 from tenancy import quotas
@@ -64,8 +64,9 @@ def add(subscription: Subscription, told: Told) -> Subscription:
     return made
 
 
-def begin(subscription: Subscription) -> Subscription:
-    """Writes a new one, within `changing`; as it was born. Raises `Duplicate` and `quotas.Exceeded`."""
+def begin(subscription: Subscription, sequence: int = 0) -> Subscription:
+    """Writes a new one, within `changing`; as it was born. Where it comes back (an import), its numbers go on
+    after `sequence` and whatever is left of its life before. Raises `Duplicate` and `quotas.Exceeded`."""
     born = {str(pk): at for pk, at in Source.objects.values_list("pk", "last_sequence")}
     subscription = replace(subscription, born=born)
     tenant = subscription.tenant or ""
@@ -75,7 +76,12 @@ def begin(subscription: Subscription) -> Subscription:
         raise Duplicate(str(there))
     if subscription.tenant:
         quotas.use(subscription.tenant, quotas.SUBSCRIPTIONS)
-    endpoint = Endpoint.objects.create(pk=subscription.id, tenant=tenant, key=subscription.key)
+    left = Delivery.objects.filter(subscription=subscription.id)
+    sequence = max(sequence, left.aggregate(last=Max("sequence"))["last"] or 0)
+    left.delete()  # as retention would, which does not know that it has ended once
+    endpoint = Endpoint.objects.create(
+        pk=subscription.id, tenant=tenant, key=subscription.key, sequence=sequence
+    )
     Lane.objects.bulk_create(Lane(endpoint=endpoint, number=number, tenant=tenant) for number in range(LANES))
     _append(subscription)
     return subscription

@@ -33,6 +33,11 @@ _OLDEST = """
     ) d ON true
     GROUP BY e.state
 """
+_LAG = """
+    SELECT s.name, s.last_sequence - coalesce(p.sequence, 0)
+    FROM o2ims_source s LEFT JOIN subscriptions_position p ON p.source_id = s.id
+    WHERE s.retired_at IS NULL
+"""
 
 
 def needed() -> Q:
@@ -68,8 +73,11 @@ def _left() -> list[int]:
 
 
 def measure() -> None:
-    """Sets the gauges of what waits."""
+    """Sets the gauges of what waits, and of what is not fanned out: also where that fails."""
     with connection.cursor() as cursor:
+        cursor.execute(_LAG)
+        for source, changes in cursor.fetchall():
+            metrics.FAN_OUT_LAG.labels(source).set(changes)
         cursor.execute(_WAITING)
         counts = {state: (endpoints, waiting) for state, endpoints, waiting in cursor.fetchall()}
         cursor.execute(_OLDEST)

@@ -11,10 +11,12 @@ from django_redis import get_redis_connection
 
 from o2ims.models import Change
 from subscriptions import journal, store
-from subscriptions.models import Delivery, Endpoint
+from subscriptions.fanout import fan_out
+from subscriptions.models import Delivery, Endpoint, Lane
+from subscriptions.registry import Registry
 from tenancy.trail import AuditEntry
 from tests.subscriptions.world import delivered, subscribed
-from tests.world import Cast, World
+from tests.world import Cast, World, pool
 
 Call = Callable[..., Any]
 pytestmark = [
@@ -89,6 +91,31 @@ def test_subscriptions_move_to_another_gateway(sample: World, cast: Cast, monkey
     monkeypatch.setattr("sys.stdin", StringIO("{}\n"))
     with pytest.raises(CommandError, match="line 1"):
         run("subscriptions", "import")
+
+
+def test_what_has_ended_and_comes_back_goes_on_where_it_was(
+    sample: World, cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also before its deliveries are forgotten: nobody's news is held up by them."""
+    to = subscribed("acme")
+    first, second = Change.objects.filter(tenant="acme").order_by("pk")[:2]
+    delivered(to, first)
+    lines = run("subscriptions", "export")
+    delivered(to, second, state="waiting", attempts=0)
+
+    def come_back() -> int:
+        journal.end(to, lambda: None)
+        monkeypatch.setattr("sys.stdin", StringIO(lines))
+        assert "1 subscriptions are new" in run("subscriptions", "import")
+        return Endpoint.objects.get(pk=to.id).sequence
+
+    assert come_back() == 2
+    sample.sources["sample"].see(pool("new", tenant="acme"))
+    fan_out(Registry())
+    assert list(Delivery.objects.values_list("sequence", "state")) == [(3, "waiting")]
+    assert Lane.objects.get(waiting=1).head == 3
+    assert come_back() == 3
+    assert come_back() == 1  # nothing was left of it but what the file says
 
 
 def test_dead_letters_are_listed_and_sent_again(sample: World) -> None:

@@ -5,15 +5,17 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connections, transaction
+from django.db import DatabaseError, connections, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
 from adapters.types import ResourcePool
 from subscriptions.fanout import fan_out
 from subscriptions.intake import lane_of
+from subscriptions.metrics import FAN_OUT_LAG
 from subscriptions.models import Delivery, Endpoint, Lane, Position
 from subscriptions.registry import Registry
+from subscriptions.retention import measure
 from tests.peers.process import wait_until
 from tests.subscriptions.world import somebody_waits, subscribed
 from tests.world import Cast, World
@@ -135,3 +137,19 @@ def test_what_another_source_has_put_there_meanwhile_is_seen(happen: Happen) -> 
         done.result(20)
     assert due() == {one.number}
     assert waiting() == 10
+
+
+def test_what_cannot_be_fanned_out_shows(
+    sample: World, happen: Happen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subscribed("acme")
+    happen(1)
+    with monkeypatch.context() as broken:
+        broken.setattr("subscriptions.intake._PUT", "SELECT 1 / 0")
+        with pytest.raises(DatabaseError):
+            happen(3)
+    measure()
+    assert FAN_OUT_LAG.labels("sample")._value.get() == 3
+    happen(0)
+    measure()
+    assert FAN_OUT_LAG.labels("sample")._value.get() == 0

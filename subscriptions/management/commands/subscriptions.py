@@ -8,6 +8,7 @@ import orjson
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from subscriptions import comparison, journal, store
+from subscriptions.models import Endpoint
 from subscriptions.subscription import Subscription
 from subscriptions.told import told, wire
 from tenancy.audit import Deed
@@ -27,7 +28,9 @@ class Command(BaseCommand):
         parts.add_parser("verify", help="exit code 1 where Redis is not what the journal says")
         parts.add_parser("repair", help="makes Redis what the journal says")
         parts.add_parser("export", help="all of them, to standard output")
-        parts.add_parser("import", help="those of standard input that are not there; they hear from now on")
+        parts.add_parser(
+            "import", help="those of standard input that are not there; they hear from now on, and are well"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """One of the four. Raises `CommandError`."""
@@ -48,25 +51,29 @@ class Command(BaseCommand):
         self.stdout.write(f"Redis is at version {store.rebuild()}.")
 
     def _export(self) -> None:
+        reached = dict(Endpoint.objects.values_list("pk", "sequence"))
         for row in store.latest(store.newest()):
-            self.stdout.write(orjson.dumps(row.data).decode())
+            line = {**row.data, "sequence": reached.get(row.subscription, 0)}
+            self.stdout.write(orjson.dumps(line).decode())
 
     def _import(self) -> None:
         made = 0
         for number, line in enumerate(sys.stdin, 1):
             try:
-                subscription = Subscription.of(orjson.loads(line))
-            except (ValueError, TypeError, KeyError) as error:
+                data = orjson.loads(line)
+                sequence = int(data.pop("sequence", 0))
+                subscription = Subscription.of(data)
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
                 raise CommandError(f"line {number} is no subscription") from error
-            made += self._imported(subscription)
+            made += self._imported(subscription, sequence)
         store.catch_up()
         self.stdout.write(f"{made} subscriptions are new.")
 
-    def _imported(self, subscription: Subscription) -> bool:
+    def _imported(self, subscription: Subscription, sequence: int) -> bool:
         deed = Deed.of_command("subscriptions import")
         try:
             with journal.changing():
-                journal.begin(subscription)
+                journal.begin(subscription, sequence)
                 deed.tell(told(deed, Action.CREATE, subscription, after=wire(subscription)))
         except (journal.Duplicate, Exceeded) as error:
             self.stderr.write(f"{subscription.id}: {error}")
