@@ -247,6 +247,7 @@ def _say(place: Place, told: dict[str, Any], *, quiet: bool) -> None:
         f"The admin site: {admin['url']} as {admin['username']}, password {admin['password']}",
         f"  and, only to look, as an auditor: {auditor['username']}, password {auditor['password']}",
         f"Everybody's token: {place.told}",
+        "Commands of manage.py: scripts/manage subscriptions verify",
         *([] if quiet else _subscribed(url, tokens["alice"])),
         f"ready {url}",
         "",

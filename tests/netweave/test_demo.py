@@ -299,5 +299,25 @@ def test_the_script_takes_paths_from_where_it_is_called(place: Path, port: int) 
         told = json.loads((place / "state/demo.json").read_text())
         cloud = get(f"{told['base_url']}/o2ims/v1/oCloudInfrastructure", told["tokens"]["alice"])
         assert cloud["serviceUri"] == told["base_url"]  # no setting from outside had a say
+        assert "holds what the journal says" in commanded(place, settings, "subscriptions", "verify")
         assert running.end() == 0
+    assert "sample" in commanded(place, settings, "check_backends")  # also when it does not run
     assert processes_in(place) == []
+
+
+def commanded(place: Path, settings: dict[str, str], *words: str) -> str:
+    """What a command says of the demo whose state is there."""
+    command = [str(ROOT / "scripts/manage"), "--state", "state", *words]
+    environment = {**ENVIRONMENT, **settings}
+    done = subprocess.run(
+        command, cwd=place, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@MADE
+def test_commands_need_a_demo_to_be_of(place: Path) -> None:
+    command = [str(ROOT / "scripts/manage"), "--state", str(place / "none"), "check"]
+    assert f"no demo has run in {place / 'none'}" in refused(command)
+    assert not (place / "none").exists()
