@@ -70,6 +70,13 @@ def requested(request: HttpRequest, binding: str, default: int) -> PageRequest:
     return PageRequest(carried, _limit(carried, default), after=after)
 
 
+def no_parameters(request: HttpRequest) -> None:
+    """Says no to parameters where none is known: what somebody meant by one would not be done. Raises
+    `PageError`."""
+    for name in request.GET:
+        raise PageError(name, "is not known here")
+
+
 def next_link(request: HttpRequest, page: PageRequest, last: str, binding: str) -> str:
     """The value of `Link` to what follows the object whose id is `last`."""
     query = urlencode(dict(page.query), doseq=True)

@@ -30,7 +30,7 @@ from subscriptions.callback import Forbidden, check_resolved
 from subscriptions.drafts import Draft
 from subscriptions.models import Endpoint
 from subscriptions.policies import Terms
-from subscriptions.representation import body
+from subscriptions.representation import WELL, Standing, body
 from subscriptions.schedule import Outcome
 from subscriptions.subscription import Subscription, stamp
 from tenancy.credentials import Credentials
@@ -75,20 +75,20 @@ class Book:
         ids = [id_ for id_ in self._ids() if id_ > wanted.after]
         for start in range(0, len(ids), _PART):
             mine = [one for one in self._read(ids[start : start + _PART]) if self._is_mine(one)]
-            states = {} if where is None else states_of(one.id for one in mine)
-            found += [one for one in mine if where is None or where.matches(body(one, states[one.id]))]
+            known = {} if where is None else standings(one.id for one in mine)
+            found += [one for one in mine if where is None or where.matches(body(one, known[one.id]))]
             if len(found) >= most:
                 break
         return found[skip : skip + wanted.limit], len(found) >= most
 
-    def get(self, id_: str) -> Subscription:
-        """One of them. Raises `NotThere`."""
+    def get(self, id_: str, *, either: bool = False) -> Subscription:
+        """One of them; with `either` of any root. Raises `NotThere`."""
         try:
             wanted = str(uuid.UUID(id_)) if len(id_) == 36 else ""
         except ValueError:
             wanted = ""
         found = self._read([wanted]) if wanted else []
-        if not found or not self._is_mine(found[0]):
+        if not found or not self._is_mine(found[0], either=either):
             raise NotThere
         return found[0]
 
@@ -181,10 +181,11 @@ class Book:
         if not self._whole:
             raise store.Away("it could not be brought up")
 
-    def _is_mine(self, subscription: Subscription) -> bool:
+    def _is_mine(self, subscription: Subscription, *, either: bool = False) -> bool:
         """The second wall, and the root's own."""
         mine = self._scope.all or (self._scope.own and subscription.tenant == self._scope.tenant)
-        return mine and subscription.flavour.partition(" ")[0] == self._flavour.name.partition(" ")[0]
+        here = subscription.flavour.partition(" ")[0] == self._flavour.name.partition(" ")[0]
+        return mine and (here or either)
 
     def _must_be_there(self, draft: Draft) -> None:
         """What a filter names is there for the caller: a slip of the pen would never be told anything."""
@@ -229,11 +230,11 @@ def _is_there(inventory: Inventory, kind: Kind, id_: str) -> bool:
     return True
 
 
-def states_of(ids: Iterable[str]) -> dict[str, str]:
+def standings(ids: Iterable[str]) -> dict[str, Standing]:
     """How the other ends of these subscriptions do; of one that has just ended, as if nothing were wrong."""
     wanted = list(ids)
-    rows = Endpoint.objects.filter(pk__in=wanted).values_list("pk", "state")
-    return dict.fromkeys(wanted, str(Endpoint.State.HEALTHY)) | {str(pk): state for pk, state in rows}
+    rows = Endpoint.objects.filter(pk__in=wanted).values_list("pk", "state", "reason")
+    return dict.fromkeys(wanted, WELL) | {str(pk): Standing(state, reason) for pk, state, reason in rows}
 
 
 def sees(caller: Principal) -> dict[str, str]:

@@ -89,9 +89,11 @@ def _is_id(value: Any) -> bool:
 
 
 def replayed(body: Any) -> dict[str, Any]:
-    """Which deliveries POST replay asks for, as conditions: from one sequence to another, of one state.
-    Raises `Malformed`."""
+    """Which deliveries POST replay asks for, as conditions: after one sequence, up to another, of one state;
+    at least one of them. Raises `Malformed`."""
     reading = Reading(body or {})
+    if not body:
+        reading.fault("after", "or until or state is needed; 0 means everything")
     reading.only(frozenset({"after", "until", "state"}))
     found: dict[str, Any] = {}
     for key, condition in (("after", "sequence__gt"), ("until", "sequence__lte")):

@@ -7,6 +7,7 @@ from api.openapi import SECURITY, answer, named, problems, reference
 from api.openapi_parts import query
 from o2ims.openapi import TAGS
 from o2ims.representations.gateway_v1 import GATEWAY_V1
+from o2ims.representations.inventory_v1 import INVENTORY_V1
 from o2ims.representations.representation import Representation, example, schema
 from subscriptions.drafts import CALLBACK_MOST, CONSUMER_MOST, EVENT_TYPES, FILTER_MOST, IDS, MOST_VALUES
 from subscriptions.models import Delivery
@@ -169,7 +170,10 @@ def _done(path: str, what: str) -> dict[str, Any]:
         "resume": ("200", "It is tried at once.", "Subscription", known),
         "replay": ("202", "So many are on their way.", "Replayed", {"deliveries": 3}),
     }[what]
-    content = {"application/json": {"schema": reference("schemas", component), "example": shown}}
+    shape: dict[str, Any] = reference("schemas", component)
+    if what == "resume":  # one of the O-RAN root is shown as there
+        shape = {"anyOf": [shape, reference("schemas", COMPONENTS[INVENTORY_V1.name])]}
+    content = {"application/json": {"schema": shape, "example": shown}}
     operation = {
         "operationId": f"o2ims{_DONE[what]}Subscription",
         "summary": _SUMMARIES[what],
@@ -181,7 +185,7 @@ def _done(path: str, what: str) -> dict[str, Any]:
     if what != "replay":
         return operation
     wanted = {"schema": reference("schemas", "Replay"), "example": {"state": "dead"}}
-    return {**operation, "requestBody": {"required": False, "content": {"application/json": wanted}}}
+    return {**operation, "requestBody": {"required": True, "content": {"application/json": wanted}}}
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
@@ -274,6 +278,7 @@ _SCHEMAS: dict[str, Any] = {
             "until": {**_COUNT, "description": "Up to this sequence."},
             "state": {"type": "string", "enum": ["dead", "delivered"]},
         },
+        "minProperties": 1,
         "additionalProperties": False,
     },
 }

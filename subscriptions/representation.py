@@ -1,7 +1,7 @@
 """A subscription and a delivery on the wire, on each root."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from o2ims.representations.attribute import Attribute, Shape
 from o2ims.representations.gateway_v1 import GATEWAY_V1
@@ -56,12 +56,26 @@ GATEWAY: Shape = (
         example="2026-11-27T10:30:00.000Z",
     ),
     Attribute(
+        name="createdBy",
+        key="created_by",
+        required=False,
+        description="The user that made it. It is the tenant's, and goes on when they are gone.",
+        example="alice@acme",
+    ),
+    Attribute(
         name="state",
         key="state",
         enum=tuple(Endpoint.State.values),
         description="How the other end does: healthy; probing: it fails, one notification a minute is tried;"
         " suspended: nothing is tried until somebody resumes it.",
         example="healthy",
+    ),
+    Attribute(
+        name="reason",
+        key="reason",
+        required=False,
+        description="Why it is not healthy.",
+        example="five failures in a row, the last: connect",
     ),
 )
 INVENTORY: Shape = (
@@ -81,7 +95,17 @@ SHAPES: Mapping[str, Shape] = {GATEWAY_V1.name: GATEWAY, INVENTORY_V1.name: INVE
 COMPONENTS = {GATEWAY_V1.name: "Subscription", INVENTORY_V1.name: "InventorySubscriptionInfo"}
 
 
-def body(subscription: Subscription, state: str) -> dict[str, Any]:
+class Standing(NamedTuple):
+    """How the other end of a subscription does, and why it is not well."""
+
+    state: str
+    reason: str
+
+
+WELL = Standing(Endpoint.State.HEALTHY, "")
+
+
+def body(subscription: Subscription, standing: Standing) -> dict[str, Any]:
     """What filters and shapes read."""
     return {
         "id": subscription.id,
@@ -90,7 +114,9 @@ def body(subscription: Subscription, state: str) -> dict[str, Any]:
         "filter": subscription.filter,
         "created_at": subscription.created_at,
         "updated_at": subscription.updated_at,
-        "state": state,
+        "created_by": subscription.created_by or None,
+        "state": str(standing.state),
+        "reason": standing.reason or None,
     }
 
 

@@ -27,7 +27,7 @@ class Deliveries(ViewSet):
     def list(self, request: Request, id: str) -> HttpResponse:  # noqa: A002 - the path's name for it
         """The page that was asked for, of those after a sequence."""
         scope = scope_of(request, self)
-        found = Book(principal_of(request), scope, self.flavour).get(id)
+        found = Book(principal_of(request), scope, self.flavour).get(id, either=True)
         binding = scope.tenant or "*"
         wanted = pages.requested(request._request, binding, self.flavour.page)
         shown, more = page(found, wanted)

@@ -17,7 +17,7 @@ from subscriptions import again, book, endpoint, openapi
 from subscriptions.book import Book
 from subscriptions.drafts import draft, replayed
 from subscriptions.policies import Terms
-from subscriptions.representation import SHAPES, body
+from subscriptions.representation import SHAPES, WELL, Standing, body
 from subscriptions.subscription import Subscription
 from subscriptions.told import Wire, told, wire
 from tenancy.audit import Deed
@@ -42,8 +42,8 @@ class Subscriptions(ViewSet):
         if more:
             last = shown[-1].id
             version["Link"] = pages.next_link(request._request, wanted.page, last, wanted.binding)
-        states = book.states_of(one.id for one in shown)
-        objects = [self._encoded(one, states[one.id], wanted.selector) for one in shown]
+        known = book.standings(one.id for one in shown)
+        objects = [self._encoded(one, known[one.id], wanted.selector) for one in shown]
         return conditional.answer(request._request, self.flavour.join(objects), version)
 
     def retrieve(self, request: Request, id: str) -> HttpResponse:  # noqa: A002 - the path's name for it
@@ -51,12 +51,13 @@ class Subscriptions(ViewSet):
         version = negotiated(request, self.flavour)
         chosen = selector(dict(request._request.GET.lists()), SHAPES[self.flavour.name])
         found = self._book(request).get(id)
-        content = self._encoded(found, book.states_of([found.id])[found.id], chosen)
+        content = self._encoded(found, _standing(found), chosen)
         return conditional.answer(request._request, content, version)
 
     def create(self, request: Request) -> HttpResponse:
         """A new one; its secret is shown this once."""
         version = negotiated(request, self.flavour)
+        pages.no_parameters(request._request)
         terms = Terms.of(principal_of(request).tenant)
         wanted = draft(request.data, self.flavour, terms.policy)
         root = pages.root(request._request) + request.path.removesuffix("/subscriptions")
@@ -64,7 +65,7 @@ class Subscriptions(ViewSet):
         made = self._book(request).add(
             wanted, terms, root, lambda one: self._tell(request, 201, one, after=wire(one))
         )
-        shown = {**self._wire(made.subscription, "healthy"), "secret": made.secret}
+        shown = {**_wire(made.subscription, WELL), "secret": made.secret}
         headers = {"Location": f"{root}/subscriptions/{made.subscription.id}", "Cache-Control": "no-store"}
         if made.checked:
             headers["X-Callback-Check"] = made.checked
@@ -73,7 +74,7 @@ class Subscriptions(ViewSet):
     def update(self, request: Request, id: str) -> HttpResponse:  # noqa: A002
         """It becomes what the body says."""
         was = self._met(request, id)
-        current = self._wire(was, book.states_of([was.id])[was.id])
+        current = _wire(was, _standing(was))
         terms = Terms.of(was.tenant)
         wanted = draft(request.data, self.flavour, terms.policy, current)
         book.must_be_the_callers(request._request, wanted.callback)
@@ -91,13 +92,13 @@ class Subscriptions(ViewSet):
 
     def test(self, request: Request, id: str) -> HttpResponse:  # noqa: A002
         """A notification of nothing is sent."""
-        found = self._met(request, id)
+        found = self._met(request, id, either=True)
         sequence = endpoint.send_test(found.id, lambda n: self._tell(request, 202, found, after={"test": n}))
         return _answer(202, orjson.dumps({"sequence": sequence}), {})
 
     def rotate_secret(self, request: Request, id: str) -> HttpResponse:  # noqa: A002
         """A new secret, shown this once; the old one signs too for 24 hours."""
-        was = self._met(request, id)
+        was = self._met(request, id, either=True)
         after = {"secret": "rotated"}
         new, secret = self._book(request).rotate(was, lambda: self._tell(request, 200, was, after=after))
         content = {"subscriptionId": new.id, "secret": secret, "overlapEnds": new.overlap_ends}
@@ -105,13 +106,13 @@ class Subscriptions(ViewSet):
 
     def resume(self, request: Request, id: str) -> HttpResponse:  # noqa: A002
         """What waits is tried at once."""
-        found = self._met(request, id)
+        found = self._met(request, id, either=True)
         endpoint.resume(found.id, lambda: self._tell(request, 200, found, after={"state": "healthy"}))
         return self._shown(found)
 
     def replay(self, request: Request, id: str) -> HttpResponse:  # noqa: A002
         """Deliveries that have ended are sent once more."""
-        found = self._met(request, id)
+        found = self._met(request, id, either=True)
         rows = again.chosen(found.id, replayed(request.data))
         count = endpoint.replay(
             found.id, rows, lambda n: self._tell(request, 202, found, after={"replayed": n})
@@ -122,26 +123,24 @@ class Subscriptions(ViewSet):
         """The OpenAPI operation of `method` on `path`."""
         return openapi.describe(self.flavour, path, method)
 
-    def _met(self, request: Request, id_: str) -> Subscription:
+    def _met(self, request: Request, id_: str, *, either: bool = False) -> Subscription:
         """The one that is meant, in the state that `If-Match` names."""
-        found = self._book(request).get(id_)
-        state = book.states_of([found.id])[found.id]
-        conditional.must_match(request._request, orjson.dumps(self._wire(found, state)))
+        pages.no_parameters(request._request)
+        found = self._book(request).get(id_, either=either)
+        conditional.must_match(request._request, orjson.dumps(_wire(found, _standing(found))))
         return found
 
     def _book(self, request: Request) -> Book:
         return Book(principal_of(request), scope_of(request, self), self.flavour)
 
-    def _wire(self, subscription: Subscription, state: str) -> Wire:
-        return on_the_wire(SHAPES[self.flavour.name], body(subscription, state))
-
-    def _encoded(self, subscription: Subscription, state: str, chosen: Selector | None) -> bytes:
-        shown = self._wire(subscription, state)
+    @staticmethod
+    def _encoded(subscription: Subscription, standing: Standing, chosen: Selector | None) -> bytes:
+        shown = _wire(subscription, standing)
         return orjson.dumps(chosen.apply(shown) if chosen else shown)
 
-    def _shown(self, subscription: Subscription) -> HttpResponse:
-        state = book.states_of([subscription.id])[subscription.id]
-        content = orjson.dumps(self._wire(subscription, state))
+    @staticmethod
+    def _shown(subscription: Subscription) -> HttpResponse:
+        content = orjson.dumps(_wire(subscription, _standing(subscription)))
         return _answer(200, content, {"ETag": conditional.etag(content)})
 
     @staticmethod
@@ -157,6 +156,14 @@ class Subscriptions(ViewSet):
         action = {"DELETE": Action.DELETE}.get(str(request.method), Action.UPDATE)
         action = Action.CREATE if status == 201 else action
         deed.tell(told(deed, action, one, status=status, before=before, after=after))
+
+
+def _wire(subscription: Subscription, standing: Standing) -> Wire:
+    return on_the_wire(SHAPES[subscription.flavour], body(subscription, standing))
+
+
+def _standing(subscription: Subscription) -> Standing:
+    return book.standings([subscription.id])[subscription.id]
 
 
 def _answer(status: int, content: bytes, headers: dict[str, str]) -> HttpResponse:

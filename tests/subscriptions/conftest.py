@@ -1,7 +1,8 @@
 """What tests of subscriptions stand on: a gateway that runs, with one lively backend that tests hold in their
 hands, and a subscriber."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +13,11 @@ from tests.gateway import Gateway
 from tests.peers.postgres import Postgres
 from tests.peers.redis import Redis
 from tests.sink import Sink
+from tests.subscriptions.recorder import SUBSCRIPTIONS
 from tests.subscriptions.run import SETTINGS
+from tests.world import World
+
+Call = Callable[..., Any]
 
 
 @pytest.fixture
@@ -46,7 +51,7 @@ def backend(gateway: Gateway) -> Iterator[Adapter]:
 
 def subscribe(gateway: Gateway, who: str, callback: str, **more: Any) -> dict[str, Any]:
     """A new subscription, with its secret."""
-    answer = gateway.send(who, "POST", "/o2ims/v1/subscriptions", {"callback": callback, **more})
+    answer = gateway.send(who, "POST", SUBSCRIPTIONS, {"callback": callback, **more})
     assert answer.status == 201, answer
     found: dict[str, Any] = answer.body
     return found
@@ -56,3 +61,14 @@ def subscribe(gateway: Gateway, who: str, callback: str, **more: Any) -> dict[st
 def stored(counted: None, settings: Any) -> None:
     """Redis is there, and callbacks may go to this machine."""
     settings.ALLOW_LOOPBACK_CALLBACKS = True
+
+
+@pytest.fixture
+def post(call: Call, stored: None, sample: World) -> Call:
+    """A body, as JSON, to the subscriptions of a root or to what is below one; the sample is there."""
+
+    def send(who: str, body: Any, path: str = SUBSCRIPTIONS, method: str = "POST", **headers: str) -> Any:
+        content = body if isinstance(body, str) else json.dumps(body)
+        return call(who, path, method=method, data=content, content_type="application/json", headers=headers)
+
+    return send

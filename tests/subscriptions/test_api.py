@@ -9,27 +9,17 @@ from django_redis import get_redis_connection
 
 from o2ims.models import Change
 from subscriptions import store
-from subscriptions.models import Delivery, Endpoint, Journal
+from subscriptions.models import Endpoint, Journal
 from tenancy.quotas import Quota, set_limit
 from tenancy.trail import AuditEntry
 from tests.sink import Sink, closed_port
 from tests.subscriptions.world import delivered, subscribed
-from tests.world import World
 
 Call = Callable[..., Any]
 
 ROOT = "/o2ims/v1/subscriptions"
 ORAN = "/o2ims-infrastructureInventory/v1/subscriptions"
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "owner"])
-
-
-@pytest.fixture
-def post(call: Call, stored: None, sample: World) -> Call:
-    def send(who: str, body: Any, path: str = ROOT, method: str = "POST", **headers: str) -> Any:
-        content = body if isinstance(body, str) else json.dumps(body)
-        return call(who, path, method=method, data=content, content_type="application/json", headers=headers)
-
-    return send
 
 
 def test_a_subscription_is_made_shown_and_ended(post: Call, call: Call, sink: Sink) -> None:
@@ -200,44 +190,6 @@ def test_every_change_of_one_is_in_the_audit_trail_without_its_secret(
     assert states == [sink.url, sink.url + "/new"]
 
 
-def test_what_was_sent_is_listed_after_a_sequence(post: Call, call: Call, sample: World) -> None:
-    to = subscribed("acme")
-    store.catch_up()
-    rows = [delivered(to, change) for change in Change.objects.filter(tenant="acme").order_by("pk")[:3]]
-    dead = delivered(to, Change.objects.filter(tenant="acme").order_by("pk")[3], state="dead", status=400)
-    path = f"{ROOT}/{to.id}/deliveries"
-    items = call("bob", path).json()["items"]
-    assert [item["sequence"] for item in items] == [1, 2, 3, 4]
-    assert items[0]["notification"]["notificationId"] == items[0]["webhookId"]
-    assert items[0]["notification"]["postObjectState"]["name"] == rows[0].change.after["name"]  # type: ignore[union-attr,index]
-    assert [item["sequence"] for item in call("bob", path + "?after=2").json()["items"]] == [3, 4]
-    assert [item["status"] for item in call("bob", path + "?state=dead").json()["items"]] == [400]
-    first = call("bob", path + "?limit=3&after=0")
-    link = first["Link"].split(">")[0][1:]
-    assert [item["sequence"] for item in call("bob", link).json()["items"]] == [4]
-    assert call("bob", path + "?after=x").status_code == 400
-    assert call("bob", path + "?fitler=x").status_code == 400
-    assert call("charlie", path).status_code == 404
-    assert dead.sequence == 4
-
-
-def test_a_replay_puts_what_has_ended_into_its_lanes_again(post: Call, call: Call) -> None:
-    to = subscribed("acme")
-    store.catch_up()
-    changes = list(Change.objects.filter(tenant="acme").order_by("pk")[:4])
-    for change, state in zip(changes, ("delivered", "dead", "waiting", "dead"), strict=True):
-        delivered(to, change, state=state)
-    path = f"{ROOT}/{to.id}/replay"
-    assert post("bob", {}, path).status_code == 403
-    assert post("alice", {"until": "x"}, path).status_code == 400
-    assert post("alice", {"state": "dead", "after": 2}, path).json() == {"deliveries": 1}
-    assert post("alice", "", path).json() == {"deliveries": 2}
-    assert set(Delivery.objects.values_list("state", "attempts")) == {("waiting", 0), ("waiting", 1)}
-    endpoint = Endpoint.objects.get()
-    assert sum(lane.waiting for lane in endpoint.lanes.all()) == 4
-    assert min(lane.head for lane in endpoint.lanes.all() if lane.waiting) == 1
-
-
 def test_redis_holds_what_the_document_says(post: Call, call: Call, sink: Sink) -> None:
     pool = call("alice", "/o2ims/v1/resourcePools").json()["items"][0]["resourcePoolId"]
     heard = get_redis_connection("default").pubsub()
@@ -258,14 +210,3 @@ def test_redis_holds_what_the_document_says(post: Call, call: Call, sink: Sink) 
         (b"subscriptions:deleted", id_.encode()),
     ]
     heard.close()
-
-
-def test_a_test_is_a_delivery_of_no_change(post: Call, call: Call) -> None:
-    to = subscribed("acme")
-    store.catch_up()
-    sent = post("alice", "", f"{ROOT}/{to.id}/test")
-    assert (sent.status_code, sent.json()) == (202, {"sequence": 1})
-    (item,) = call("alice", f"{ROOT}/{to.id}/deliveries").json()["items"]
-    assert (item["state"], item["notification"]["test"]) == ("waiting", True)
-    assert item["notification"]["notificationId"] == item["webhookId"]
-    assert sum(lane.waiting for lane in Endpoint.objects.get().lanes.all()) == 1

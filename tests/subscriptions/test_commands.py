@@ -132,13 +132,23 @@ def test_dead_letters_are_listed_and_sent_again(sample: World) -> None:
         "delivered",
         "waiting",
     ]
+    assert run("redeliver", "--dead") == "There are no dead letters.\n"
     assert f"{to.id}: 1 delivery is" in run("redeliver", to.id, "--after", "1", "--until", "2")
+    assert run("redeliver", to.id, "--after", "0").endswith(
+        "0 deliveries are on their way; of those meant, 3 waited already.\n"
+    )
     assert sum(lane.waiting for lane in Endpoint.objects.get().lanes.all()) == 3
-    assert AuditEntry.objects.filter(kind="Subscription", object_id=to.id).count() == 2
+    assert AuditEntry.objects.filter(kind="Subscription", object_id=to.id).count() == 3
 
 
 @pytest.mark.parametrize(
-    "words", [["redeliver"], ["redeliver", "x"], ["redeliver", "0" * 8 + "-0000" * 3 + "-" + "0" * 12]]
+    "words",
+    [
+        ["redeliver"],
+        ["redeliver", "x", "--dead"],
+        ["redeliver", "0" * 8 + "-0000" * 3 + "-" + "0" * 12],
+        ["redeliver", "0" * 8 + "-0000" * 3 + "-" + "0" * 12, "--dead"],
+    ],
 )
 def test_what_cannot_be_sent_again_is_said(words: list[str]) -> None:
     with pytest.raises(CommandError):

@@ -20,19 +20,27 @@ class Command(BaseCommand):
         """The command line."""
         parser.add_argument("subscription", nargs="?", default="", help="its id; without: --dead of all")
         parser.add_argument("--dead", action="store_true", help="dead letters only")
-        parser.add_argument("--after", type=int, default=0, help="only those with a greater o2-sequence")
+        parser.add_argument(
+            "--after", type=int, default=None, help="only those with a greater o2-sequence; 0: all"
+        )
         parser.add_argument("--until", type=int, default=None, help="only those up to this o2-sequence")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """One line for each subscription. Raises `CommandError`."""
         if not options["subscription"] and not options["dead"]:
             raise CommandError("Name a subscription, or say --dead for the dead letters of all.")
-        rows = Delivery.objects.filter(sequence__gt=options["after"])
+        if not options["dead"] and options["after"] is None and options["until"] is None:
+            raise CommandError("Say which: --dead, --after, --until. --after 0 is everything.")
+        rows = Delivery.objects.filter(sequence__gt=options["after"] or 0)
         if options["until"] is not None:
             rows = rows.filter(sequence__lte=options["until"])
         rows = rows.filter(state=Delivery.State.DEAD) if options["dead"] else rows
-        for id_ in self._ids(options["subscription"], rows):
+        ids = self._ids(options["subscription"], rows)
+        if not ids:
+            self.stdout.write("There are no dead letters.")
+        for id_ in ids:
             deed = Deed.of_command("redeliver")
+            waiting = rows.filter(subscription=id_, state=Delivery.State.WAITING).count()
 
             def told(count: int, id_: str = id_, deed: Deed = deed) -> None:
                 after = {"replayed": count}
@@ -43,7 +51,8 @@ class Command(BaseCommand):
             except endpoint.NoEndpoint as error:
                 raise CommandError(f"There is no subscription {id_}.") from error
             words = "1 delivery is on its way" if count == 1 else f"{count} deliveries are on their way"
-            self.stdout.write(f"{id_}: {words}.")
+            also = f"; of those meant, {waiting} waited already" if waiting else ""
+            self.stdout.write(f"{id_}: {words}{also}.")
 
     @staticmethod
     def _ids(wanted: str, rows: Any) -> list[str]:

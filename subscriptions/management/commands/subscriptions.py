@@ -53,7 +53,7 @@ class Command(BaseCommand):
     def _export(self) -> None:
         reached = dict(Endpoint.objects.values_list("pk", "sequence"))
         for row in store.latest(store.newest()):
-            line = {**row.data, "sequence": reached.get(row.subscription, 0)}
+            line = {**(row.data or {}), "sequence": reached.get(row.subscription, 0)}
             self.stdout.write(orjson.dumps(line).decode())
 
     def _import(self) -> None:
