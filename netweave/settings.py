@@ -49,7 +49,12 @@ DATABASES = {
     "owner": _owner,  # the owner's login: migrations and pruning only
 }
 REDIS_SENTINELS = env.servers("REDIS_SENTINELS")
-REDIS_MASTER = env.text("REDIS_MASTER", "mymaster")
+_sentinels = redis.Sentinels(
+    tuple(REDIS_SENTINELS),
+    env.text("REDIS_MASTER", "mymaster"),
+    user=env.text("REDIS_SENTINEL_USER", ""),
+    password=env.text("REDIS_SENTINEL_PASSWORD", ""),
+)
 REDIS_URL = env.text("REDIS_URL", "redis://sentinel/0" if REDIS_SENTINELS else None)
 _redis_tls = redis.tls(
     REDIS_URL,
@@ -57,8 +62,8 @@ _redis_tls = redis.tls(
     certificate=env.text("REDIS_CERTIFICATE", ""),
     key=env.text("REDIS_KEY", ""),
 )
-CACHES = {"default": redis.cache(REDIS_URL, REDIS_SENTINELS, REDIS_MASTER, _redis_tls)}
-CHANNEL_LAYERS = {"default": redis.layer(REDIS_URL, REDIS_SENTINELS, REDIS_MASTER, _redis_tls)}
+CACHES = {"default": redis.cache(REDIS_URL, _sentinels, _redis_tls)}
+CHANNEL_LAYERS = {"default": redis.layer(REDIS_URL, _sentinels, _redis_tls)}
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True  # straight from the packages: nothing to collect
 

@@ -26,6 +26,8 @@ from tests.subscriptions.hands import stirring
 from tests.subscriptions.recorder import SUBSCRIPTIONS
 from tests.subscriptions.run import running
 
+NOBODY = redis.Sentinels((), "")
+
 
 @pytest.mark.peer("redis")
 @pytest.mark.timeout(240)
@@ -34,16 +36,14 @@ def test_when_the_sentinels_choose_another_master_nothing_is_lost(postgres: Post
         Redis() as master,
         Redis(of=master) as first,
         Redis(of=master) as second,
-        Sentinel(master) as one,
-        Sentinel(master) as two,
-        Sentinel(master) as three,
+        Sentinel(master, password="of-the-sentinels") as one,
+        Sentinel(master, password="of-the-sentinels") as two,
+        Sentinel(master, password="of-the-sentinels") as three,
     ):
         sentinels = (one, two, three)
         hosts = ",".join(f"127.0.0.1:{each.port}" for each in sentinels)
-        with (
-            running(postgres, master, tmp_path, REDIS_SENTINELS=hosts, REDIS_MASTER="mymaster") as run,
-            Sink() as sink,
-        ):
+        settings: Any = {"REDIS_SENTINELS": hosts, "REDIS_SENTINEL_PASSWORD": "of-the-sentinels"}
+        with running(postgres, master, tmp_path, **settings) as run, Sink() as sink:
             gateway = run.gateway
             known = ("2", "2")
             gateway.until(
@@ -106,14 +106,14 @@ def secured(papers: dict[str, str]) -> Iterator[str]:
 def connected(url: str, **papers: str) -> None:
     """The cache answers, and a message goes through the layer."""
     secure = redis.tls(url, **{"ca": "", "certificate": "", "key": "", **papers})
-    entry = redis.cache(url, [], "", secure)
+    entry = redis.cache(url, NOBODY, secure)
     cache = RedisCache(entry["LOCATION"], entry)
     try:
         cache.set("x", 1)
         assert cache.get("x") == 1
     finally:
         cache.client.get_client().connection_pool.disconnect()
-    asyncio.run(_through(RedisPubSubChannelLayer(**redis.layer(url, [], "", secure)["CONFIG"])))
+    asyncio.run(_through(RedisPubSubChannelLayer(**redis.layer(url, NOBODY, secure)["CONFIG"])))
 
 
 async def _through(layer: Any) -> None:
@@ -203,7 +203,12 @@ def test_settings_name_sentinels_master_login_and_database() -> None:
     assert options["CONNECTION_POOL_KWARGS"]["ssl_ca_certs"] == host["ssl_ca_certs"] == "/ca.pem"
     assert (host["master_name"], host["db"], host["username"], host["password"]) == ("lab", 3, "me", "a b")
     assert host["socket_timeout"] is None
+    assert options["SENTINEL_KWARGS"] == host["sentinel_kwargs"]
+    assert "password" not in host["sentinel_kwargs"]
     assert replicas == 1
+    login = {"REDIS_SENTINEL_USER": "asker", "REDIS_SENTINEL_PASSWORD": "secret"}
+    asked = settings_with(**given, **login)[0]["default"]["OPTIONS"]["SENTINEL_KWARGS"]
+    assert (asked["username"], asked["password"]) == ("asker", "secret")
 
 
 @pytest.mark.parametrize("wrong", ["a", "a:", ":1", "a:0", "a:99999", "a:b"])

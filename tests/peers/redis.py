@@ -97,9 +97,11 @@ class Redis:
 
 
 class Sentinel:
-    """One Sentinel that watches `master` by the name `mymaster`; two have to agree that it is gone."""
+    """One Sentinel that watches `master` by the name `mymaster`; two have to agree that it is gone. With a
+    password nobody is told anything who does not have it."""
 
-    def __init__(self, master: Redis) -> None:
+    def __init__(self, master: Redis, *, password: str = "") -> None:
+        self._password = password
         self.port = free_port()
         self._den = Den("sentinel")
         file = self._den.path / "sentinel.conf"
@@ -111,6 +113,7 @@ class Sentinel:
             "sentinel down-after-milliseconds mymaster 1000",
             "sentinel failover-timeout mymaster 5000",
         ]
+        lines += [f"requirepass {password}", f"sentinel sentinel-pass {password}"] if password else []
         file.write_text("\n".join(lines) + "\n")
         self._server = Process("sentinel", [_program(), file, "--sentinel"], den=self._den)
 
@@ -125,7 +128,9 @@ class Sentinel:
 
     def says(self, name: str) -> str | None:
         """One fact that it knows of its master; None where it does not answer."""
-        client = Client(port=self.port, socket_timeout=2, decode_responses=True)
+        client = Client(
+            port=self.port, password=self._password or None, socket_timeout=2, decode_responses=True
+        )
         try:
             known = client.sentinel_master("mymaster")
             return str(known[name]) if isinstance(known, dict) else None
