@@ -1,7 +1,6 @@
 """What a run of faults comes to: when all of it is over, and what the checker of P1 to P10 (`tests/ledger`)
 says of its ledger."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 import orjson
 
 from bench.apart import Apart
-from bench.load import Limit
 from bench.table import Figure, Table
 from tests.ledger.checker import check
 from tests.peers.postgres import Postgres
@@ -32,15 +30,30 @@ def played(postgres: Postgres, redis: Redis, table: Table, *scenarios: Scenario)
 
 
 def settled(run: Run | Cut, *, seconds: float) -> None:
-    """Waits until the backend has been seen as it is, and nothing waits."""
+    """Waits until the backend has been seen as it is, and nothing waits; where it does not come to that, says
+    what stands in the way."""
     run.gateway.until(run.is_seen, seconds=60, what="the collector")
-    limit = Limit(seconds, "an empty outbox")
-    behind = "SELECT sum(s.last_sequence - p.sequence) FROM o2ims_source s JOIN subscriptions_position p"
-    while value(run, f"{behind} ON p.source_id = s.id") or value(
-        run, "SELECT count(*) FROM subscriptions_lane WHERE waiting > 0"
-    ):
-        limit.check()
-        time.sleep(0.5)
+    try:
+        run.gateway.until(lambda: not _left(run), seconds=seconds, what="an empty outbox")
+    except AssertionError as error:
+        raise AssertionError("\n".join([str(error), *_left(run)])) from error
+
+
+def _left(run: Run | Cut) -> list[str]:
+    """The sources that are not fanned out, and the lanes in which something waits."""
+    behind = """
+        SELECT s.name, s.last_sequence, p.sequence FROM o2ims_source s
+        LEFT JOIN subscriptions_position p ON p.source_id = s.id
+        WHERE s.last_sequence > coalesce(p.sequence, 0)
+    """
+    waiting = """
+        SELECT e.state, e.failures, e.reason, l.number, l.waiting, l.head, l.due_at, l.owner, l.claimed_until,
+          l.last_at, l.last_outcome, now()
+        FROM subscriptions_lane l JOIN subscriptions_endpoint e ON e.subscription = l.endpoint_id
+        WHERE l.waiting > 0 LIMIT 20
+    """
+    with run.gateway.database() as rows:
+        return [str(row) for asked in (behind, waiting) for row in rows.execute(asked).fetchall()]
 
 
 def verdicts(run: Run | Cut, table: Table, name: str, *apart: Apart) -> int:
