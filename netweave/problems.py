@@ -26,6 +26,7 @@ from o2ims.writes import Occupied
 from subscriptions.endpoint import NoEndpoint
 from subscriptions.journal import Duplicate, Ended
 from subscriptions.store import Away
+from tenancy.audit import Deed
 from tenancy.directory import NotListed
 from tenancy.refusals import BuiltInRole, Exceeded, NotHeld, Refused, Unfit, Unsized
 
@@ -211,6 +212,7 @@ def _has_changed(request: HttpRequest, exc: Exception) -> HttpResponse:
 def _store_away(request: HttpRequest, exc: Exception) -> HttpResponse:
     log.error("subscriptions_unavailable", error=str(exc))
     text = "Subscriptions cannot be changed at the moment; those that are there are served."
+    Deed.of(request).told = False  # what the trail may have been told is taken back: it is told that too
     return problem(request, 503, text, headers={"Retry-After": "5"})
 
 

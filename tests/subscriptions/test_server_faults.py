@@ -64,6 +64,14 @@ def subscribe(run: Run, sink: Sink, path: str, root: str = SUBSCRIPTIONS) -> Ans
     return run.gateway.send("alice", "POST", root, {"callback": callback})
 
 
+def told_of(run: Run, answer: Answer) -> list[Any]:
+    """What the audit trail says of a request, the newest first."""
+    entries = run.gateway.get("root", f"/admin/v1/audit?requestId={answer.headers['x-request-id']}").body[
+        "items"
+    ]
+    return [(entry["action"], entry["result"], entry["status"]) for entry in entries]
+
+
 def is_refused(answer: Answer) -> bool:
     return answer.status == 503 and int(answer.headers["retry-after"]) > 0
 
@@ -132,7 +140,9 @@ def test_with_too_few_replicas_nothing_is_subscribed_and_nothing_left_behind(
         other.recorder.subscribe("alice", sink)
         before, there = listed(other), counted(other)
         replica.kill()
-        assert is_refused(subscribe(other, sink, "/new"))
+        refused = subscribe(other, sink, "/new")
+        assert is_refused(refused)
+        assert told_of(other, refused) == [("create", "error", 503), ("create", "success", 201)]
         assert counted(other) == there
         assert listed(other) == before
         other.hands.stir(10)
