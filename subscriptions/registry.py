@@ -38,10 +38,22 @@ class Registry:
                     if self.subscriptions.pop(id_, None) is not None:
                         self.matcher.drop(id_)
                 else:
-                    self.subscriptions[id_] = subscription
-                    self.matcher.put(interest(subscription))
+                    self._put(subscription)
             self.version = version
         return version
+
+    def _put(self, subscription: Subscription) -> None:
+        """What nobody here can make sense of (another release's, or another hand's) hears nothing, and holds
+        nobody else up."""
+        try:
+            wanted = interest(subscription)
+        except (LookupError, TypeError, ValueError, AttributeError):
+            log.exception("subscription_unreadable", subscription=subscription.id)
+            self.matcher.drop(subscription.id)
+            wanted = None
+        self.subscriptions[subscription.id] = subscription
+        if wanted is not None:
+            self.matcher.put(wanted)
 
 
 def interest(subscription: Subscription) -> Interest:

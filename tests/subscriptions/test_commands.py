@@ -5,6 +5,7 @@ from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
+import orjson
 import pytest
 from django.core.management import CommandError, call_command
 from django_redis import get_redis_connection
@@ -15,7 +16,7 @@ from subscriptions.fanout import fan_out
 from subscriptions.models import Delivery, Endpoint, Lane
 from subscriptions.registry import Registry
 from tenancy.trail import AuditEntry
-from tests.subscriptions.world import delivered, subscribed
+from tests.subscriptions.world import delivered, subscribed, subscription
 from tests.world import Cast, World, pool
 
 Call = Callable[..., Any]
@@ -88,9 +89,33 @@ def test_subscriptions_move_to_another_gateway(sample: World, cast: Cast, monkey
     assert "0 subscriptions are new" in run("subscriptions", "import")
     told = AuditEntry.objects.filter(kind="Subscription", action="create")
     assert {entry.object_id for entry in told} == {one.id for one in made}
-    monkeypatch.setattr("sys.stdin", StringIO("{}\n"))
-    with pytest.raises(CommandError, match="line 1"):
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"flavour": "o2ims v9"}, "line 2 is no subscription"),
+        ({"flavour": "inventory v1", "filter": "(eq,"}, "line 2 is no subscription"),
+        ({"id": "me"}, "line 2 is no subscription"),
+        ({"colour": "red"}, "line 2 is no subscription"),
+        ({"sequence": "x"}, "line 2 is no subscription"),
+        (
+            {"secrets": ["2031:abc"]},
+            "line 2: its secret lies under the key '2031', which SUBSCRIPTION_KEYS does",
+        ),
+    ],
+)
+def test_of_a_file_in_which_a_line_is_wrong_nothing_is_imported(
+    sample: World, cast: Cast, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, Any], said: str
+) -> None:
+    good, bad = (json.loads(orjson.dumps(subscription().data())) for _ in range(2))
+    lines = "\n".join(json.dumps(line) for line in (good, bad | wrong))
+    monkeypatch.setattr("sys.stdin", StringIO(lines))
+    with pytest.raises(CommandError, match=said):
         run("subscriptions", "import")
+    assert not Endpoint.objects.exists()
+    monkeypatch.setattr("sys.stdin", StringIO(json.dumps(good | {"tenant": "initech"})))
+    assert "0 subscriptions are new" in run("subscriptions", "import")
 
 
 def test_what_has_ended_and_comes_back_goes_on_where_it_was(

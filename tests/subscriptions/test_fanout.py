@@ -153,3 +153,10 @@ def test_what_cannot_be_fanned_out_shows(
     happen(0)
     measure()
     assert FAN_OUT_LAG.labels("sample")._value.get() == 0
+
+
+def test_one_that_nobody_can_read_holds_nobody_up(happen: Happen) -> None:
+    subscribed("acme", flavour="o2ims v9")
+    well = subscribed("acme")
+    happen(2)
+    assert {str(id_) for id_ in Delivery.objects.values_list("subscription", flat=True)} == {well.id}

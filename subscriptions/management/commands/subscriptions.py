@@ -2,16 +2,20 @@
 gateways."""
 
 import sys
+import uuid
 from typing import Any
 
 import orjson
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 
-from subscriptions import comparison, journal, store
+from subscriptions import comparison, journal, keyring, store
 from subscriptions.models import Endpoint
+from subscriptions.registry import interest
 from subscriptions.subscription import Subscription
 from subscriptions.told import told, wire
 from tenancy.audit import Deed
+from tenancy.models import Tenant
 from tenancy.permissions import Action
 from tenancy.refusals import Exceeded
 
@@ -57,19 +61,15 @@ class Command(BaseCommand):
             self.stdout.write(orjson.dumps(line).decode())
 
     def _import(self) -> None:
-        made = 0
-        for number, line in enumerate(sys.stdin, 1):
-            try:
-                data = orjson.loads(line)
-                sequence = int(data.pop("sequence", 0))
-                subscription = Subscription.of(data)
-            except (ValueError, TypeError, KeyError, AttributeError) as error:
-                raise CommandError(f"line {number} is no subscription") from error
-            made += self._imported(subscription, sequence)
+        found = [_read(number, line) for number, line in enumerate(sys.stdin, 1)]  # all of them, or none
+        made = sum(self._imported(subscription, sequence) for subscription, sequence in found)
         store.catch_up()
         self.stdout.write(f"{made} subscriptions are new.")
 
     def _imported(self, subscription: Subscription, sequence: int) -> bool:
+        if subscription.tenant and not Tenant.objects.filter(pk=subscription.tenant).exists():
+            self.stderr.write(f"{subscription.id}: there is no tenant {subscription.tenant}")
+            return False
         deed = Deed.of_command("subscriptions import")
         try:
             with journal.changing():
@@ -79,3 +79,20 @@ class Command(BaseCommand):
             self.stderr.write(f"{subscription.id}: {error}")
             return False
         return True
+
+
+def _read(number: int, line: str) -> tuple[Subscription, int]:
+    """The subscription of a line, and the newest `o2-sequence` that it had. Raises `CommandError`."""
+    try:
+        data = orjson.loads(line)
+        sequence = int(data.pop("sequence", 0))
+        found = Subscription.of(data)
+        uuid.UUID(found.id)
+        interest(found)
+        found.signing_secrets(timezone.now())
+    except keyring.Unreadable as error:
+        text = f"line {number}: its secret {error}, which SUBSCRIPTION_KEYS does not name"
+        raise CommandError(text) from error
+    except (LookupError, ValueError, TypeError, AttributeError) as error:
+        raise CommandError(f"line {number} is no subscription: {error!r}") from error
+    return found, sequence
