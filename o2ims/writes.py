@@ -20,7 +20,7 @@ from adapters.base import ImsAdapter
 from adapters.configuration import Backend
 from adapters.router import Wanted, route
 from adapters.types import Batch, Footprint, Kind, Resource, ResourcePool
-from api.bodies import Fault, Malformed
+from api.bodies import Absent, Fault, Malformed
 from o2ims.drafts import PoolDraft, ResourceDraft
 from o2ims.entry import Entry
 from o2ims.gateway import gateway
@@ -181,7 +181,7 @@ class Writes:
         try:
             return self._inventory.get(kind, id_)
         except NotThere as error:
-            raise Malformed(Fault(pointer, f"there is no such {kind}")) from error
+            raise Absent(Fault(pointer, f"there is no such {kind}")) from error
 
     def _type(self, id_: str | None) -> Entry | None:
         return None if id_ is None else self._in_body("/resourceTypeId", Kind.RESOURCE_TYPE, id_)

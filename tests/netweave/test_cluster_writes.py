@@ -120,7 +120,7 @@ def test_what_belongs_to_another_tenant_is_not_there_to_write(served: Gateway, c
     for method, body in (("PUT", {"extensions": {REPLICAS: 9}}), ("DELETE", None)):
         assert served.send("alice", method, where, body).status == 404
     wanted = {"name": "mine", "resourcePoolId": theirs["resourcePoolId"]}
-    assert served.send("alice", "POST", RESOURCES, wanted).status in {400, 404}
+    assert served.send("alice", "POST", RESOURCES, wanted).status == 422
     assert served.get("charlie", where).body == theirs
     assert make(served, "theirs")["resourcePoolId"] != theirs["resourcePoolId"], "the name is free to acme"
 

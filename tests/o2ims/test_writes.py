@@ -104,7 +104,7 @@ class TestAPool:
         assert send("charlie", "POST", POOLS, wanted).status_code == 201
         assert Item.objects.get(body__name="typed").source.name == "two"
         answer = send("alice", "POST", POOLS, wanted)
-        assert (answer.status_code, list(faults(answer))) == (400, ["/resourceTypeId"])
+        assert (answer.status_code, list(faults(answer))) == (422, ["/resourceTypeId"])
 
     def test_changes_and_what_is_not_said_stays(self, served: Adapter, send: Call, call: Call) -> None:
         made = send("alice", "POST", POOLS, {"name": "workers", "description": "d", "location": "z1"}).json()
@@ -182,7 +182,7 @@ class TestAResource:
         theirs = the_pool(call, "charlie", "Mock Compute Pool 2")["resourcePoolId"]
         shared = the_pool(call, "alice", "Mock Shared Pool 1")["resourcePoolId"]
         answer = send("alice", "POST", RESOURCES, {"resourcePoolId": theirs})
-        assert (answer.status_code, list(faults(answer))) == (400, ["/resourcePoolId"])
+        assert (answer.status_code, list(faults(answer))) == (422, ["/resourcePoolId"])
         nothing = send("alice", "POST", RESOURCES, {"resourcePoolId": "00000000-0000-4000-8000-000000000000"})
         assert faults(nothing) == faults(answer), "what is another's and what is not there look the same"
         assert send("alice", "POST", RESOURCES, {"resourcePoolId": shared}).status_code == 403
@@ -243,7 +243,8 @@ class TestABadBody:
     def test_says_everything_that_is_wrong_and_where(self, served: Adapter, send: Call, case: int) -> None:
         body, wrong = BAD_POOLS[case]
         answer = send("alice", "POST", POOLS, body)
-        assert (answer.status_code, faults(answer)) == (400, wrong)
+        absent = "there is no such ResourceType" in wrong.values()
+        assert (answer.status_code, faults(answer)) == (422 if absent else 400, wrong)
         assert not Item.objects.filter(body__name="a").exists()
 
     @pytest.mark.parametrize(
