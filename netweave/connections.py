@@ -8,6 +8,7 @@ from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from netweave import tls
+from netweave.tls import Revoked
 
 HEAD_LIMIT = 64 * 1024
 _REFUSAL = b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
@@ -75,11 +76,16 @@ class Bounded(HttpToolsProtocol):
 
 
 class OverTls(Bounded):
-    """Tells the application what TLS says of the other end (ASGI TLS extension). A resumed session is ended:
-    its certificate was checked at another time."""
+    """Tells the application what TLS says of the other end (ASGI TLS extension). What was not checked against
+    the lists in force is ended: a resumed session, whose certificate was checked at another time, and a
+    handshake that began under an earlier list, for as long as the client liked to hold it up."""
 
     tls: dict[str, Any] | None = None
     certificate: tuple[bytes, int] | None = None
+
+    def __init__(self, revoked: Revoked, *of_uvicorn: Any, **more: Any) -> None:
+        super().__init__(*of_uvicorn, **more)
+        self._revoked = revoked
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -88,6 +94,8 @@ class OverTls(Bounded):
             return
         self.tls = tls.told(transport)
         self.certificate = tls.identity(self.tls)
+        if self.certificate in self._revoked.certificates:
+            transport.abort()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

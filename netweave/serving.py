@@ -13,6 +13,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,11 @@ class _TlsServer(_Server):
     """Listens with TLS; when the files change, on the same socket with a new context. Open connections go on,
     but for those whose certificate the new revocation list names."""
 
-    def __init__(self, config: uvicorn.Config, files: tls.Files, listener: socket.socket) -> None:
+    def __init__(
+        self, config: uvicorn.Config, files: tls.Files, revoked: tls.Revoked, listener: socket.socket
+    ) -> None:
         super().__init__(config)
-        self._files, self._digest = files, files.digest()
+        self._files, self._revoked, self._digest = files, revoked, files.digest()
         self._listener = listener.dup()  # the other ends with the server that listens on it
 
     async def renew(self) -> None:
@@ -76,6 +79,7 @@ class _TlsServer(_Server):
         except (ImproperlyConfigured, OSError, ValueError) as error:
             log.warning("tls_refused", error=str(error))  # half written, perhaps: what there was goes on
             return
+        self._revoked.certificates = revoked
         loop = asyncio.get_running_loop()
         new = await loop.create_server(self._protocol, sock=self._listener.dup(), ssl=context)
         for old in self.servers:
@@ -87,7 +91,7 @@ class _TlsServer(_Server):
         log.info("tls_renewed")
 
     def _protocol(self) -> asyncio.Protocol:
-        return OverTls(self.config, self.server_state, self.lifespan.state)
+        return OverTls(self._revoked, self.config, self.server_state, self.lifespan.state)
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -221,14 +225,16 @@ def _server(app: object) -> _Server:
 
 
 def _tls_server(app: object, listener: socket.socket, files: tls.Files) -> _TlsServer:
-    config = _config(app, OverTls, ssl_context_factory=lambda _config, _default: files.context())
-    return _TlsServer(config, files, listener)
+    revoked = tls.Revoked(files.revoked())
+    protocol = partial(OverTls, revoked)
+    config = _config(app, protocol, ssl_context_factory=lambda _config, _default: files.context())
+    return _TlsServer(config, files, revoked, listener)
 
 
-def _config(app: object, protocol: type[Bounded], **more: Any) -> uvicorn.Config:
+def _config(app: object, protocol: Callable[..., Bounded], **more: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,  # type: ignore[arg-type]
-        http=protocol,
+        http=protocol,  # type: ignore[arg-type]
         ws="websockets-sansio",  # netweave/live.py, to which nobody has anything to say
         ws_max_size=1024,
         ws_per_message_deflate=False,

@@ -86,6 +86,13 @@ class Files:
         metrics.CERTIFICATE_EXPIRY.labels("server").set(left)
 
 
+@dataclass(slots=True)
+class Revoked:
+    """What the revocation lists name that are in force now, as `Files.revoked` has it."""
+
+    certificates: frozenset[tuple[bytes, int]]
+
+
 def ends_at(path: Path) -> datetime:
     """When the first certificate of a PEM file ends. Raises `OSError` or `ValueError`."""
     return x509.load_pem_x509_certificates(path.read_bytes())[0].not_valid_after_utc
