@@ -8,7 +8,7 @@ from tests import written
 from tests.gateway import Gateway
 from tests.written import POOLS
 
-ROUNDS, ASKED, ROOM = 5, 100, 10
+ROUNDS, ASKED, ROOM = 20, 100, 10
 TENANT = "/admin/v1/tenants/acme"
 
 
@@ -26,6 +26,7 @@ def test_of_a_hundred_that_ask_three_processes_exactly_ten_are_served(gateway: G
             with ThreadPoolExecutor(ASKED) as threads:
                 made = list(threads.map(partial(ask, gateway, ports, number), range(ASKED)))
             assert Counter(made) == {201: ROOM, 429: ASKED - ROOM}
+            assert there(gateway, number) == ROOM, "whatever was answered, the backend has no more"
             usage = gateway.get("root", TENANT).body["usage"]["maxResourcePools"]
             assert usage == gateway.get("root", TENANT).body["quotas"]["maxResourcePools"]
         assert gateway.manage("recount_quotas") == "nothing was wrong.\n"
@@ -37,6 +38,12 @@ def test_of_a_hundred_that_ask_three_processes_exactly_ten_are_served(gateway: G
 def ask(gateway: Gateway, ports: list[int], round_: int, number: int) -> int:
     body = {"name": f"p-{round_}-{number}"}
     return gateway.send("alice", "POST", POOLS, body, port=ports[number % len(ports)]).status
+
+
+def there(gateway: Gateway, round_: int) -> int:
+    """How many pools of that round the backend has."""
+    found = written.backend(gateway).execute("SELECT body FROM object WHERE kind = 'ResourcePool'")
+    return sum(f'"name":"p-{round_}-'.encode() in body for (body,) in found)
 
 
 def ready(gateway: Gateway, port: int) -> bool:
