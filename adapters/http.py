@@ -13,7 +13,7 @@ credentials in the request it would carry them to whoever the backend names. An 
 
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeGuard
@@ -67,9 +67,16 @@ _TROUBLE = {
 
 
 def refusal(
-    source: str, what: str, status: int, headers: Mapping[str, str], body: bytes = b""
+    source: str,
+    what: str,
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes = b"",
+    *,
+    secrets: Iterable[str] = (),
 ) -> BackendError:
-    """The error for an answer whose status is not 2xx. `what` completes "was asked to …" (`list nodes`)."""
+    """The error for an answer whose status is not 2xx. `what` completes "was asked to …" (`list nodes`);
+    `secrets` are our credentials, which a talkative backend may repeat, and the error does not."""
     if status in {429, 503}:
         return Busy(
             source, f"is busy, asked to {what}", retry_after=_retry_after(headers.get("Retry-After", ""))
@@ -78,8 +85,8 @@ def refusal(
         return Broken(source, f"redirects us when asked to {what}; redirects are not followed")
     kind = _BY_STATUS.get(status)
     if kind is None:
-        return Broken(source, f"answered {status} when asked to {what}{_said(body)}")
-    return kind(source, f"{_TROUBLE[kind]} {what}{_said(body)}")
+        return Broken(source, f"answered {status} when asked to {what}{_said(body, secrets)}")
+    return kind(source, f"{_TROUBLE[kind]} {what}{_said(body, secrets)}")
 
 
 def failure(source: str, what: str, error: BaseException) -> BackendError:
@@ -204,13 +211,15 @@ def _plainly(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _said(body: bytes) -> str:
+def _said(body: bytes, secrets: Iterable[str]) -> str:
     """What a JSON error body says in `message`, bounded and on one line, ready to be appended."""
     try:
-        message = orjson.loads(body)["message"]
+        message = str(orjson.loads(body)["message"])
     except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
         return ""
-    text = "".join(char if char.isprintable() else " " for char in str(message)[:_SAID_LIMIT]).strip()
+    for secret in secrets:
+        message = message.replace(secret, "***")
+    text = "".join(char if char.isprintable() else " " for char in message[:_SAID_LIMIT]).strip()
     return f": {text}" if text else ""
 
 

@@ -177,7 +177,9 @@ class Connection:
         finally:
             answer.release_conn() if answer.closed else answer.close()
         if not 200 <= answer.status < 300:
-            refusal = http.refusal(self.source, what, answer.status, answer.headers, content)
+            refusal = http.refusal(
+                self.source, what, answer.status, answer.headers, content, secrets=access.secrets
+            )
             if isinstance(refusal, Unauthorized):
                 self.reject(access)
             raise refusal
@@ -283,6 +285,7 @@ class Session:
                 answer.status,
                 answer.headers,
                 await http.read_async(self.source, what, answer),
+                secrets=access.secrets,
             )
         if isinstance(error, Unauthorized):
             self._connection.reject(access)

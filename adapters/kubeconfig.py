@@ -57,6 +57,11 @@ class Access:
             return True
         return time.monotonic() - self.read_at > _FILES_SECONDS and _stamps(self.files) != self.files
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What of our credentials is sent with every request, and nobody is to read in an error."""
+        return tuple(filter(None, (value.rpartition(" ")[2] for value in self.headers.values())))
+
     def close(self) -> None:
         """Closes the idle connections of `client`."""
         self.client.rest_client.close()

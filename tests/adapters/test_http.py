@@ -1,6 +1,7 @@
 """What a backend's answers and failures become. The real servers are in the contract; here is the rest of the
 table."""
 
+import json
 import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -62,6 +63,15 @@ def test_what_a_backend_says_is_bounded_and_on_one_line() -> None:
     assert said.startswith("lab: reports a conflict when asked to list nodes: a b  cxxx")
     assert len(said) < 300
     assert said.isprintable()
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 500])
+@pytest.mark.parametrize("before", ["", "x" * 190])
+def test_what_a_backend_repeats_of_our_credentials_is_told_to_nobody(status: int, before: str) -> None:
+    body = json.dumps({"message": f"{before} no such token: Bearer tell-nobody"}).encode()
+    said = str(http.refusal("lab", "list nodes", status, {}, body, secrets=("tell-nobody",)))
+    assert "tell" not in said
+    assert before or said.endswith("no such token: Bearer ***")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'"x"', b'{"message": null}', b'{"code": 1}'])
