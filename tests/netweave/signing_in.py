@@ -2,7 +2,8 @@
 
 import http.client
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from tests.gateway import Gateway
@@ -13,11 +14,12 @@ PASSWORD = "long enough for anybody"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An answer: `cookies` are its Set-Cookie headers, whole."""
+    """An answer: `cookies` are its Set-Cookie headers, whole, `headers` the others."""
 
     status: int
     cookies: list[str]
     text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def refusal(self) -> str:
@@ -27,22 +29,24 @@ class Page:
 
 
 class Person:
-    """Keeps cookies, as a browser does."""
+    """Keeps cookies, as a browser does. `port` is another process's than the gateway's first."""
 
-    def __init__(self, gateway: Gateway, **headers: str) -> None:
-        self._gateway = gateway
+    def __init__(self, gateway: Gateway, *, port: int = 0, **headers: str) -> None:
+        self._port = port or gateway.port
         self._headers = {name.replace("_", "-"): value for name, value in headers.items()}
         self.jar: dict[str, str] = {}
 
     def ask(self, method: str, path: str, **form: str) -> Page:
         """One request; a form's fields make a body."""
-        connection = http.client.HTTPConnection("127.0.0.1", self._gateway.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         headers = {**self._headers, "Cookie": "; ".join(f"{k}={v}" for k, v in self.jar.items())}
         headers["Content-Type"] = "application/x-www-form-urlencoded"
         try:
             connection.request(method, path, body=urlencode(form) if form else None, headers=headers)
             answer = connection.getresponse()
-            page = Page(answer.status, answer.headers.get_all("Set-Cookie") or [], answer.read().decode())
+            others = {k.lower(): v for k, v in answer.headers.items() if k.lower() != "set-cookie"}
+            cookies = answer.headers.get_all("Set-Cookie") or []
+            page = Page(answer.status, cookies, answer.read().decode(), others)
         finally:
             connection.close()
         for cookie in page.cookies:

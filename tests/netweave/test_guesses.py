@@ -11,7 +11,7 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 from netweave.guesses import FROM_ANYWHERE, FROM_ONE_ADDRESS
 from tests.gateway import Gateway
-from tests.netweave.signing_in import PASSWORD, Person
+from tests.netweave.signing_in import PASSWORD, Page, Person
 from tests.peers.redis import Redis
 
 # The hasher of production, which notes each password that it looks at.
@@ -29,6 +29,8 @@ class Hasher(Argon2PasswordHasher):
         noted("encoded")
         return super().encode(password, salt)
 """
+#: What differs between any two answers.
+ITS_OWN = {"date", "expires", "x-request-id", "traceparent", "content-length"}
 SETTINGS = "from netweave.settings import *\nPASSWORD_HASHERS = ['counting.Hasher']\n"
 
 
@@ -55,8 +57,8 @@ class Watched:
         self.gateway = gateway
         self.work()
 
-    def guess(self, name: str, password: str = "wrong", *, of: str = "192.0.2.1") -> Any:
-        return Person(self.gateway, X_Forwarded_For=of).sign_in(name, password)
+    def guess(self, name: str, password: str = "wrong", *, of: str = "192.0.2.1", port: int = 0) -> Page:
+        return Person(self.gateway, port=port, X_Forwarded_For=of).sign_in(name, password)
 
     def work(self) -> list[str]:
         """What the hasher did since this was last asked."""
@@ -72,17 +74,38 @@ def watched(gateway: Gateway, redis_server: Redis, tmp_path: Path) -> Any:
     redis_server.clean()
 
 
-def test_a_crowd_that_guesses_at_once_from_everywhere_gets_no_more_evaluated_than_the_limit(
+def test_a_crowd_that_guesses_at_once_from_everywhere_at_two_processes_gets_no_more_than_the_limit(
     watched: Watched,
 ) -> None:
-    with ThreadPoolExecutor(20) as crowd:
-        pages = list(crowd.map(lambda n: watched.guess("boss", of=f"198.51.100.{n}"), range(60)))
+    other, port = watched.gateway.another_web()
+    watched.gateway.start(other, ready=False)
+    ports = (watched.gateway.port, port)
+    try:
+        watched.gateway.until(lambda: watched.gateway.get("", "/livez", port=port).status == 200)
+        with ThreadPoolExecutor(20) as crowd:
+            guesses = [(f"198.51.100.{n}", ports[n % 2]) for n in range(60)]
+            pages = list(crowd.map(lambda one: watched.guess("boss", of=one[0], port=one[1]), guesses))
+    finally:
+        other.stop()
     assert {page.status for page in pages} == {200}
     assert len({page.refusal for page in pages}) == 1
     assert watched.work().count("verified") == FROM_ANYWHERE
     assert watched.guess("boss", PASSWORD, of="198.51.100.200").status == 200  # even the right one
     assert watched.work() == ["encoded"]
     assert watched.guess("vice", PASSWORD).status == 302
+
+
+def test_an_account_has_one_count_however_its_name_is_spelled(watched: Watched) -> None:
+    spellings = ("boss", " boss ", "\uff42\uff4f\uff53\uff53", "bo\uff53s\t")
+    for n in range(FROM_ANYWHERE + 10):
+        watched.guess(spellings[n % len(spellings)], of=f"198.51.100.{n}")
+    assert watched.work().count("verified") == FROM_ANYWHERE
+    for n, spelling in enumerate(spellings):
+        assert watched.guess(spelling, PASSWORD, of=f"203.0.113.{n}").status == 200
+    watched.work()
+    for n, other in enumerate(("BOSS", "boss\u0301", "boss.")):  # no account's
+        watched.guess(other, PASSWORD, of=f"203.0.113.{n}")
+    assert watched.work().count("verified") == 0
 
 
 def test_one_address_gets_less_and_locks_nobody_else_out(watched: Watched) -> None:
@@ -123,14 +146,24 @@ def test_refusals_are_alike_in_what_they_say_and_what_they_cost(watched: Watched
         "locked and unknown": ("nobody at all", "wrong"),
         "of a tenant": ("dora@acme", PASSWORD),
     }
-    pages, work = {}, {}
+    pages: dict[str, tuple[Any, ...]] = {}
+    work: dict[str, int] = {}
     for case, (name, password) in cases.items():
         page = watched.guess(name, password)
         text = re.sub(r'(name="csrfmiddlewaretoken" value=)"\w+"', r"\1", page.text)
-        pages[case] = (page.status, text.replace(f'value="{name}"', ""))
+        length = int(page.headers["content-length"]) - len(name.encode())  # which is in the form again
+        headers = {k: v for k, v in page.headers.items() if k not in ITS_OWN}
+        cookies = [re.sub(r"=\w+|expires=[^;]*", "=", cookie, count=2) for cookie in page.cookies]
+        pages[case] = (
+            page.status,
+            text.replace(f'value="{name}"', "").encode(),
+            length,
+            *headers.items(),
+            *cookies,
+        )
         work[case] = len(watched.work())
     assert len(set(pages.values())) == 1
-    assert "errornote" in pages["wrong"][1]
+    assert b"errornote" in pages["wrong"][1]
     assert work == dict.fromkeys(cases, 1)
 
 
