@@ -2,21 +2,25 @@
 nothing wrong with the settings of production."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.management.base import CommandError
 
+from netweave import exposure
 from tests.gateway import KEY, Gateway
+from tests.netweave.signing_in import Person
 
 PRODUCTION = {
     "ALLOWED_HOSTS": "netweave.example.com",
     "EXTERNAL_URL": "https://netweave.example.com",
-    "DOCS_PUBLIC": "0",
-    "REQUIRE_TOTP": "1",
-    "ALLOW_PLAIN_HTTP": "0",
-    "REQUIRE_CLIENT_CERTIFICATE": "1",
     "PYTHONWARNINGS": "error",
 }
+#: What production has to say, and nothing else: all the rest is as it is by default.
+NEEDED = {"DATABASE_URL", "MIGRATE_DATABASE_URL", "REDIS_URL", "SECRET_KEY", "GATEWAY_CONFIG"}
 KEYS = {
     "none": "",
     "short": KEY[:49],
@@ -30,7 +34,8 @@ KEYS = {
 @pytest.fixture
 def production(gateway: Gateway) -> Gateway:
     gateway.configure({"name": "sample", "type": "mock", "config": {"live": 0}})
-    gateway.environment |= PRODUCTION
+    needed = {name: value for name, value in gateway.environment.items() if name in NEEDED}
+    gateway.environment = needed | PRODUCTION
     return gateway
 
 
@@ -39,14 +44,21 @@ def serve(gateway: Gateway, *words: str) -> str:
     return gateway.manage("serve", "--port", str(gateway.port), *words, status=2)
 
 
-def serves(gateway: Gateway, *words: str) -> bool:
-    """Whether it starts."""
+@contextmanager
+def started(gateway: Gateway, *words: str) -> Iterator[bool]:
+    """Whether it starts; it ends with the block."""
     web = gateway._process("started", "serve", "--port", str(gateway.port), *words)
     gateway.start(web, ready=False)
-    gateway.until(lambda: not web.alive or gateway.get("", "/livez").status == 200, what="a start")
-    alive = web.alive
-    web.stop()
-    return alive
+    try:
+        gateway.until(lambda: not web.alive or gateway.get("", "/livez").status == 200, what="a start")
+        yield web.alive
+    finally:
+        web.stop()
+
+
+def serves(gateway: Gateway, *words: str) -> bool:
+    with started(gateway, *words) as alive:
+        return alive
 
 
 def test_the_deployment_check_finds_nothing_in_production_and_what_is_relaxed_elsewhere(
@@ -61,6 +73,27 @@ def test_the_deployment_check_finds_nothing_in_production_and_what_is_relaxed_el
     assert found_now == {
         "netweave.W001", "netweave.W002", "security.W004", "security.W009", "security.W012", "security.W016",
     }  # fmt: skip
+
+
+def test_a_debug_of_the_environment_turns_nothing_on(production: Gateway) -> None:
+    production.environment |= dict.fromkeys(("DEBUG", "DJANGO_DEBUG", "TEMPLATE_DEBUG"), "1")
+    found = production.manage("check", "--deploy", "--fail-level", "WARNING")
+    assert found.startswith("System check identified no issues")
+
+
+def test_by_default_the_documentation_is_closed_and_a_token_is_not_enough(production: Gateway) -> None:
+    with started(production):
+        host = {"Host": "netweave.example.com"}
+        stranger = Person(production, port=0, **host)
+        docs, document = stranger.ask("GET", "/docs/"), stranger.ask("GET", "/openapi.json")
+        assert (docs.status, docs.headers["location"]) == (302, "/admin/login/?next=/docs/")
+        assert document.status == 403
+        assert "paths" not in document.text
+        login = stranger.ask("GET", "/admin/login/")
+        assert 'name="code"' in login.text, "a second factor"
+        assert [cookie.partition("=")[0] for cookie in login.cookies] == ["__Host-csrf"]
+        assert production.get("alice", "/o2ims/v1/resourcePools", port=None, **host).status == 401
+        assert Person(production, Host="elsewhere.example").ask("GET", "/admin/login/").status == 400
 
 
 @pytest.mark.parametrize("key", KEYS.values(), ids=list(KEYS))
@@ -80,6 +113,20 @@ def test_plain_http_to_the_network_stops_the_start(production: Gateway) -> None:
     assert "TLS_CERTIFICATE and TLS_KEY" in serve(production, "--host", "0.0.0.0", "--tls-only")
     production.environment["EXTERNAL_URL"] = "http://netweave.example.com"
     assert "plain HTTP" in serve(production, "--host", "0.0.0.0")
+
+
+@pytest.mark.parametrize("host", ["", "0", "*", "netweave.example.com", "localhost.example.com", "127.1"])
+def test_what_is_not_surely_this_machine_is_the_network(settings: Any, host: str) -> None:
+    settings.SECRET_KEY, settings.PLAIN_HTTP, settings.EXTERNAL_URL = KEY, False, ""
+    exposure.refuse("127.0.0.1", plain=True)
+    exposure.refuse(host, plain=False)
+    with pytest.raises(CommandError, match="plain HTTP"):
+        exposure.refuse(host, plain=True)
+    settings.DEBUG, settings.ALLOWED_HOSTS = True, ["localhost", "[::1]"]
+    exposure.refuse("::1", plain=True)
+    settings.ALLOWED_HOSTS = ["localhost", host]
+    with pytest.raises(CommandError, match="DEBUG shows"):
+        exposure.refuse("127.0.0.1", plain=False)
 
 
 @pytest.mark.parametrize(
