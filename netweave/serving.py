@@ -76,7 +76,7 @@ class _TlsServer(_Server):
     async def _again(self) -> None:
         try:
             context, revoked = self._files.context(), self._files.revoked()
-        except (ImproperlyConfigured, OSError, ValueError) as error:
+        except ImproperlyConfigured as error:
             log.warning("tls_refused", error=str(error))  # half written, perhaps: what there was goes on
             return
         self._revoked.certificates = revoked
@@ -140,6 +140,7 @@ def tls_files() -> tls.Files:
     )
     try:
         files.context()
+        files.revoked()
     except ImproperlyConfigured as error:
         raise CommandError(str(error), returncode=2) from error
     return files

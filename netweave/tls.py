@@ -71,14 +71,18 @@ class Files:
         return found.digest()
 
     def revoked(self) -> frozenset[tuple[bytes, int]]:
-        """(issuer's name as DER, serial number) of every certificate that the revocation lists name."""
+        """(issuer's name as DER, serial number) of every certificate that the revocation lists name. Raises
+        `ImproperlyConfigured` that names the file."""
         if self.crl is None:
             return frozenset()
-        return frozenset(
-            (crl.issuer.public_bytes(), entry.serial_number)
-            for crl in _lists(self.crl.read_bytes())
-            for entry in crl
-        )
+        try:
+            return frozenset(
+                (crl.issuer.public_bytes(), entry.serial_number)
+                for crl in _lists(self.crl.read_bytes())
+                for entry in crl
+            )
+        except (OSError, ValueError) as error:
+            raise _unusable(str(self.crl), error) from error
 
     def measure(self) -> None:
         """Tells the metrics when the server's certificate ends."""

@@ -233,3 +233,18 @@ def test_what_cannot_be_served_with_stops_the_start(
         assert said in gateway.manage("serve", "--tls", "--port", str(gateway.port), status=2)
     finally:
         gateway.close()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "-----BEGIN X509 CRL-----\nAAAA\n", "junk\n"], ids=["cut", "no list", "junk"]
+)
+def test_a_list_that_is_cut_or_none_stops_the_start_too(gateway: Gateway, tmp_path: Path, text: str) -> None:
+    """OpenSSL passes over what it does not know: that must not leave us without a list."""
+    authority, crl = Authority(tmp_path), tmp_path / "crl.pem"
+    server = authority.issue(names=["server"], hosts=["localhost"])
+    crl.write_bytes(authority.revoke().read_bytes() + text.encode() + b"-----END X509 CRL-----\n")
+    gateway.environment |= {"TLS_CERTIFICATE": str(server.certificate), "TLS_KEY": str(server.key)}
+    gateway.environment |= {"TLS_CLIENT_CA": str(authority.file), "TLS_CRL": str(crl)}
+    gateway.configure(SAMPLE)
+    said = gateway.manage("serve", "--tls", "--port", str(gateway.port), status=2)
+    assert f"{crl} cannot be used" in said
