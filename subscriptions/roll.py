@@ -1,16 +1,16 @@
 """All subscriptions there are, as those look through them who run the platform: from Redis, where they live,
 and where that is away from the journal, which is said."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from subscriptions import journal, store
-from subscriptions.models import Endpoint
+from subscriptions.models import Endpoint, Journal
 from subscriptions.subscription import Subscription
 from tenancy.selection import uuid_of
 
 PLATFORM = "the platform"  # as a tenant: no tenant's id has a space
-NAMES = ("tenantId", "state", "host", "id")
+NAMES = ("tenantId", "state", "name", "host", "id")
 _PART = 500
 
 
@@ -37,11 +37,12 @@ def look(given: Mapping[str, str], after: str, most: int) -> Page:
         ids = sorted(rows)
     wanted = [id_ for id_ in _of_state(ids, given.get("state", "")) if id_ > after]
     wanted = [id_ for id_ in wanted if id_.startswith(given.get("id", "").lower())]
-    host, found = given.get("host", "").lower(), list[Subscription]()
+    host, name = given.get("host", "").lower(), given.get("name", "").lower()
+    found = list[Subscription]()
     for start in range(0, len(wanted), _PART):
         part = wanted[start : start + _PART]
         some = [rows[id_] for id_ in part] if away else _read(part)
-        found += [one for one in some if host in one.host]
+        found += [one for one in some if host in one.host and _is_called(one, name)]
         if len(found) > most:
             break
     return Page(found[:most], len(found) > most, away, behind)
@@ -56,6 +57,20 @@ def one(id_: str) -> tuple[Subscription | None, str]:
     except store.Away as error:
         return journal.current(wanted), str(error)
     return (found[0] if found else None), ""
+
+
+def those(ids: Collection[str]) -> dict[str, Subscription]:
+    """The subscriptions of these ids that are there: the journal's, where Redis is away."""
+    try:
+        return {one.id: one for one in store.read(list(ids))}
+    except store.Away:
+        rows = Journal.objects.filter(subscription__in=ids).order_by("subscription", "-version")
+        found = [Subscription.of(row.data) for row in rows.distinct("subscription") if row.data is not None]
+        return {one.id: one for one in found}
+
+
+def _is_called(one: Subscription, name: str) -> bool:
+    return name in f"{one.consumer_id or ''} at {one.place}".lower()
 
 
 def _of_state(ids: Sequence[str], state: str) -> Sequence[str]:

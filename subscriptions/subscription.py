@@ -13,6 +13,7 @@ import orjson
 from subscriptions import keyring, signing
 
 OVERLAP = timedelta(hours=24)
+_NAME_MOST = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,18 @@ class Subscription:
     def host(self) -> str:
         """The callback's, for people."""
         return urlsplit(self.callback).hostname or ""
+
+    @property
+    def place(self) -> str:
+        """Where the callback is, for people: host and path, and nothing that may be a secret."""
+        parts = urlsplit(self.callback)
+        return parts.netloc.rpartition("@")[2] + parts.path.rstrip("/")
+
+    @property
+    def name(self) -> str:
+        """What people tell it from others by: the subscriber's own name, if there is one, and its place."""
+        name = f"{self.consumer_id} at {self.place}" if self.consumer_id else self.place
+        return name if len(name) <= _NAME_MOST else f"{name[: _NAME_MOST - 1]}…"
 
     def signing_secrets(self, now: datetime) -> list[str]:
         """Those to sign with at `now`, the newest first. Raises `keyring.Unreadable`."""

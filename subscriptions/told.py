@@ -36,7 +36,7 @@ def told(
         Resource.SUBSCRIPTION,
         one.id,
         status=status,
-        label=one.host,
+        label=one.name,
         tenant=one.tenant or "",
         before=before,
         after=after,

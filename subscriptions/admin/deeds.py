@@ -55,7 +55,7 @@ class Act:
 
 def _test(doing: Doing) -> Done:
     number = endpoint.send_test(doing.to.id, lambda n: doing.tell(after={"test": n}, status=202))
-    return Done(f"A test is on its way to {doing.to.host}, with o2-sequence {number}.")
+    return Done(f"A test is on its way to {doing.to.name}, with o2-sequence {number}.")
 
 
 def _pause(doing: Doing) -> Done:
@@ -80,7 +80,7 @@ def _rotate(doing: Doing) -> Done:
 
 def _delete(doing: Doing) -> Done:
     journal.end(doing.to, lambda: doing.tell(Action.DELETE, before=wire(doing.to), status=204))
-    return Done(f"Subscription {doing.to.id} of {doing.to.host} has ended.")
+    return Done(f"Subscription {doing.to.id} of {doing.to.name} has ended.")
 
 
 def _waiting(found: Figures) -> str:
@@ -92,7 +92,7 @@ ACTS = (
         name="test",
         title="Send test",
         says=lambda one, found: (
-            f"A notification of nothing is POSTed to {one.host}, signed like any other"
+            f"A notification of nothing is POSTed to {one.name}, signed like any other"
             + (", once the subscription is resumed." if found.state == Endpoint.State.SUSPENDED else ".")
         ),
         do=_test,
@@ -101,7 +101,7 @@ ACTS = (
         name="pause",
         title="Pause",
         says=lambda one, found: (
-            f"Nothing is sent to {one.host} until somebody resumes it. {_waiting(found)} and whatever"
+            f"Nothing is sent to {one.name} until somebody resumes it. {_waiting(found)} and whatever"
             " happens meanwhile wait."
         ),
         do=_pause,
@@ -111,7 +111,7 @@ ACTS = (
         name="resume",
         title="Resume",
         says=lambda one, found: (
-            f"{_waiting(found)} to {one.host}: tried at once, whatever it answered before."
+            f"{_waiting(found)} to {one.name}: tried at once, whatever it answered before."
         ),
         do=_resume,
         offered=lambda found: found.state != Endpoint.State.HEALTHY,
@@ -120,7 +120,7 @@ ACTS = (
         name="rotate",
         title="Rotate secret",
         says=lambda one, _: (
-            f"A new secret is shown once, for whoever runs {one.host}. For 24 hours the old one signs"
+            f"A new secret is shown once, for whoever runs {one.name}. For 24 hours the old one signs"
             " too; then only the new one."
         ),
         do=_rotate,
@@ -130,7 +130,7 @@ ACTS = (
         title="Delete",
         verb="delete",
         says=lambda one, found: (
-            f"The subscription of {one.host} ends. {_waiting(found)} that wait for it are forgotten, with"
+            f"The subscription of {one.name} ends. {_waiting(found)} that wait for it are forgotten, with"
             " all that was delivered. Nothing brings it back."
         ),
         do=_delete,

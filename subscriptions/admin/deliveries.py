@@ -20,7 +20,7 @@ from subscriptions.admin.selecting import DeliveryPages, SelectionFilter, found
 from subscriptions.admin.words import deliveries, ended_word, state_word, subscription_link
 from subscriptions.exports import DELIVERIES, shown
 from subscriptions.models import Delivery, Endpoint
-from subscriptions.roll import PLATFORM, one
+from subscriptions.roll import PLATFORM, those
 from tenancy.admin.page import deed_of
 from tenancy.permissions import Action, Resource
 from tenancy.readonly import ReadOnlyAdmin
@@ -90,9 +90,10 @@ class DeliveryAdmin(ReadOnlyAdmin):
     ) -> Any:
         """One, with the request, the answer and every attempt."""
         row = self.get_object(request, object_id) if object_id else None
-        more = {"may_send": self.has_send_permission(request)}
+        more: dict[str, Any] = {"may_send": self.has_send_permission(request)}
         if row is not None and self.has_view_permission(request, row):
             more |= facts_of(row)
+            more["subtitle"] = f"{row.sequence} of {row.to.name if row.to else row.subscription}"
         return super().changeform_view(request, object_id, form_url, {**(extra_context or {}), **more})
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
@@ -140,7 +141,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
             "list": deliveries(**selection.given),
             "query": urlencode(selection.given),
             "longest": LONGEST_REASON,
-            "hosts": sorted(_hosts(list(many.of)[:20]).items()),
+            "names": sorted(_names(list(many.of)[:20]).items(), key=lambda one: one[1]),
         }
         return TemplateResponse(request, "admin/subscriptions/delivery/again.html", context)
 
@@ -157,7 +158,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
                 Resource.SUBSCRIPTION,
                 to,
                 status=202,
-                label=_hosts([to]).get(to, ""),
+                label=_names([to]).get(to, ""),
                 tenant=whose.get(to, ""),
                 after={"replayed": count},
                 reason=reason,
@@ -183,9 +184,9 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return answered(DELIVERIES, rows, selection.given, to, by=deed_of(request))
 
     @admin.display(description="subscription")
-    def to(self, row: Delivery) -> str:
-        """The first eight characters, and the way to it."""
-        return subscription_link(row.subscription)
+    def to(self, row: Any) -> str:
+        """What it is called, and the way to it."""
+        return subscription_link(row.subscription, row.to)
 
     @admin.display(description="tenant")
     def tenant_word(self, row: Any) -> str:
@@ -248,7 +249,6 @@ def _again(**query: str) -> str:
     return reverse("admin:subscriptions_delivery_again", query=query)
 
 
-def _hosts(ids: list[str]) -> dict[str, str]:
-    """Where these subscriptions lead, as far as they are there."""
-    there = ((id_, one(id_)[0]) for id_ in ids)
-    return {id_: found.host for id_, found in there if found is not None}
+def _names(ids: list[str]) -> dict[str, str]:
+    """What these subscriptions are called, as far as they are there."""
+    return {id_: found.name for id_, found in those(ids).items()}

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from django.contrib.admin.views.main import PAGE_VAR
 from django.http import HttpRequest, QueryDict
 
+from subscriptions import roll
 from subscriptions.models import Delivery, Endpoint, Lane
 from subscriptions.selection import CLASSES, TRIED, Selection
 from tenancy.admin.selecting import FormFilter, Pages, filled
+
+SUBSCRIPTIONS = 200  # that are offered; any other may be written
 
 
 class SelectionFilter(FormFilter):
@@ -29,6 +32,12 @@ class SelectionFilter(FormFilter):
     offered = {"state": Delivery.State.values, "statusClass": CLASSES, "tried": TRIED}
     hidden = ("triedFrom", "triedTo", "tried", "ids")
 
+    def suggested(self) -> dict[str, list[tuple[str, str]]]:
+        """Tenants, and subscriptions by their names."""
+        rows = roll.look({}, "", SUBSCRIPTIONS).rows
+        named = [(one.id, one.name) for one in sorted(rows, key=lambda one: one.name.lower())]
+        return super().suggested() | {"subscription": named}
+
     @classmethod
     def asked(cls, query: QueryDict) -> Selection:
         """What a form or a link asks for. Raises `PageError`."""
@@ -37,7 +46,7 @@ class SelectionFilter(FormFilter):
 
 class DeliveryPages(Pages):
     """A page of deliveries; each row's `whose` is its tenant (None: its subscription has ended),
-    `lane_of` its lane."""
+    `lane_of` its lane, `to` its subscription."""
 
     def get_results(self, request: HttpRequest) -> None:
         """One page, with the tenants and lanes of its rows, which may be chosen from."""
@@ -47,10 +56,12 @@ class DeliveryPages(Pages):
 
 
 def found(rows: Sequence[Delivery]) -> None:
-    """Gives each row what the tables of endpoints and lanes say."""
+    """Gives each row what the tables of endpoints and lanes say, and the subscription."""
     ids = {row.subscription for row in rows}
+    there = roll.those({str(id_) for id_ in ids})
     whose = dict(Endpoint.objects.filter(pk__in=ids).values_list("pk", "tenant"))
     lanes = {(lane.endpoint_id, lane.number): lane for lane in Lane.objects.filter(endpoint__in=ids)}
     for row in rows:
         row.whose = whose.get(row.subscription)  # type: ignore[attr-defined]
         row.lane_of = lanes.get((row.subscription, row.lane))  # type: ignore[attr-defined]
+        row.to = there.get(str(row.subscription))  # type: ignore[attr-defined]

@@ -2,7 +2,7 @@
 no rows: these are plain views in the frame of the admin site."""
 
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import orjson
 from django.contrib import admin, messages
@@ -76,7 +76,7 @@ class SubscriptionPages:
             "found": found,
             "rows": [_row(one, numbers.get(one.id, Figures())) for one in found.rows],
             "error": error,
-            "given": {"host": "", "tenantId": "", "state": "", "id": "", **given},
+            "given": {**dict.fromkeys(roll.NAMES, ""), **given},
             "narrowed": bool(given),
             "states": Endpoint.State.values,
             "tenants": [roll.PLATFORM, *Tenant.objects.values_list("pk", flat=True)[:TENANTS]],
@@ -135,9 +135,10 @@ class SubscriptionPages:
         acts = [act for act in ACTS if request.user.has_perm(_RIGHTS[act.verb]) and act.offered(found)]
         context = {
             **self._site.each_context(request),
-            "title": one.host,
+            "title": one.name,
             "row": _row(one, found),
             "one": one,
+            "callback": one.callback.partition(one.host),
             "filter": _filter(one),
             "found": found,
             "since": ago(found.since) if found.since else "-",
@@ -212,14 +213,13 @@ def _failed(request: HttpRequest, id_: str, error: Exception) -> HttpResponse:
 
 
 def _row(one: Subscription, found: Figures) -> dict[str, Any]:
-    host = one.host
-    before, _, after = one.callback.partition(host) if host else (one.callback, "", "")
     return {
         "id": one.id,
         "short": one.id[:8],
         "url": subscription_page(one.id),
         "tenant": one.tenant or roll.PLATFORM,
-        "callback": (before, host, after),
+        "own": one.consumer_id or "",
+        "callback": f"{urlsplit(one.callback).scheme}://{one.place}".partition(one.host),
         "filter": _filter(one),
         "created": one.created_at[:19].replace("T", " "),
         "state": state_word(found.state, f"{one.id}.state"),

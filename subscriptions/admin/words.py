@@ -9,6 +9,7 @@ from django.utils.html import format_html
 from subscriptions.figures import Figures, Rate
 from subscriptions.models import Delivery, Endpoint
 from subscriptions.schedule import Outcome
+from subscriptions.subscription import Subscription
 from tenancy.times import ago
 
 _STATES = {
@@ -57,9 +58,13 @@ def ended_word(outcome: str, status: int | None) -> str:
     return f"{outcome}, {status}" if status else outcome or "-"
 
 
-def subscription_link(id_: UUID | str) -> str:
-    """The first eight characters, as the way to the page of it."""
-    return format_html('<a href="{}" title="{}">{}</a>', subscription_page(id_), id_, str(id_)[:8])
+def subscription_link(id_: UUID | str, to: Subscription | None = None) -> str:
+    """Its name, where it is known, and the first eight characters of its id, as the way to the page of it."""
+    name = to.name if to else ""
+    link = '<a href="{}" title="{}">{}</a>'
+    if not name:
+        return format_html(link, subscription_page(id_), id_, str(id_)[:8])
+    return format_html(f"{link} {{}}", subscription_page(id_), id_, name, str(id_)[:8])
 
 
 def subscription_page(id_: UUID | str) -> str:

@@ -84,18 +84,29 @@ class FormFilter(admin.ListFilter, ABC):
             yield {"display": words, "query_string": changelist.get_query_string({"from": start}, ["to"])}
 
     def fields(self) -> Iterator[dict[str, Any]]:
-        """Name, label, value and what is offered, of each field."""
+        """Name, label, value, what is offered and what is suggested, of each field."""
+        suggested = self.suggested()
         for name, label in self.labels.items():
             value = self.request.GET.get(name, "")
             options = list(self.offered.get(name, ()))
             if options and value and value not in options:
                 options.append(value)
             if value or name not in self.hidden:
-                yield {"name": name, "label": label, "value": value, "options": options}
+                found = suggested.get(name, [])
+                words = dict(found).get(value, "")
+                yield {
+                    "name": name,
+                    "label": label,
+                    "value": value,
+                    "options": options,
+                    "suggested": found,
+                    "words": words,
+                }
 
-    def tenants(self) -> list[str]:
-        """The ids of those there are now."""
-        return list(Tenant.objects.values_list("pk", flat=True)[:TENANTS])
+    def suggested(self) -> dict[str, list[tuple[str, str]]]:
+        """What may be written into a field, by its name: values, each with what it means where that needs
+        words. Here the tenants there are now."""
+        return {"tenantId": [(id_, "") for id_ in Tenant.objects.values_list("pk", flat=True)[:TENANTS]]}
 
 
 class Pages(ChangeList):

@@ -222,8 +222,8 @@ class TestSendAgain:
         assert [self.waiting(scene.acme), self.waiting(scene.globex)] == [1, 2]
         entries = AuditEntry.objects.filter(kind="Subscription", reason="TICKET-9").order_by("tenant")
         assert [(e.tenant, e.label, json.loads(e.after or "")) for e in entries] == [
-            ("acme", "smo.example.com", {"replayed": 1}),
-            ("globex", "smo.example.org", {"replayed": 1}),
+            ("acme", "smo.example.com/a", {"replayed": 1}),
+            ("globex", "smo.example.org/b", {"replayed": 1}),
         ]
 
     def test_of_chosen_ones_leads_to_the_question(self, root: Client, scene: Scene) -> None:

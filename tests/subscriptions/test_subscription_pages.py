@@ -211,7 +211,7 @@ class TestWhatIsDone:
         endpoint = Endpoint.objects.get(pk=one.id)
         assert (endpoint.state, endpoint.reason) == ("suspended", "paused by root: TICKET-7 pause")
         assert not Lane.objects.filter(endpoint_id=one.id, due_at__isnull=False).exists()
-        assert "1 notification to smo.example.com: tried at once" in text(root, f"{LIST}{one.id}/")
+        assert "1 notification to smo.example.com/a: tried at once" in text(root, f"{LIST}{one.id}/")
         self.do(root, one, "resume")
         assert Endpoint.objects.get(pk=one.id).state == "healthy"
         page = self.do(root, one, "delete").content.decode()
@@ -223,7 +223,7 @@ class TestWhatIsDone:
             for e in told(one)
         ]
         assert brief == [
-            ("root", action, "Subscription", "smo.example.com", "acme", "success", act, "session")
+            ("root", action, "Subscription", "smo.example.com/a", "acme", "success", act, "session")
             for act, action in (
                 ("test", "update"),
                 ("pause", "update"),
