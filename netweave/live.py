@@ -25,7 +25,7 @@ from psycopg_pool import PoolTimeout
 
 from o2ims.threads import in_thread
 from subscriptions import pulse
-from subscriptions.admin.words import state_mark
+from subscriptions.admin.words import dead_word, state_mark
 from subscriptions.figures import Figures, figures
 from subscriptions.models import Endpoint
 from subscriptions.schedule import Outcome
@@ -136,10 +136,12 @@ def seen(ids: Collection[str]) -> Told:
     states = pulse.states()
     told: Told = {"waiting": (str(pulse.waiting()), "")}
     told |= {str(state): (str(states[state]), "") for state in Endpoint.State}
+    told["dead"] = (str(len(pulse.dead.now())), "")
     for id_, found in figures(ids).items():
         colour, words = state_mark(found.state)
         told[f"{id_}.state"] = (words, f"state state-{colour}")
         told[f"{id_}.waiting"] = (str(found.waiting), "")
+        told[f"{id_}.dead"] = (dead_word(found.dead), "")
         if found.last_at is not None:
             told[f"{id_}.last"] = (_last(found), "")
     return told

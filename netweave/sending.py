@@ -7,8 +7,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from netweave.bars import bars
-from subscriptions import pulse
-from subscriptions.admin.words import deliveries, rate_word, state_word
+from subscriptions import pulse, roll
+from subscriptions.admin.words import dead_word, deliveries, rate_word, state_word, subscription_link
 from subscriptions.models import Endpoint
 from tenancy.times import ago
 
@@ -40,7 +40,7 @@ def sending() -> dict[str, Any]:
             }
             for words, rate, span in (
                 ("in 1 h", pulse.rate_of(rows), timedelta(hours=1)),
-                ("in 24 h", pulse.day.rate(), timedelta(hours=24)),
+                ("in 24 h", pulse.day.now(), timedelta(hours=24)),
             )
         ],
         "waiting": waits,
@@ -58,8 +58,30 @@ def sending() -> dict[str, Any]:
             }
             for state in _TROUBLE
         ],
+        "dead": _dead(),
         "all": reverse("admin:subscriptions_subscription_changelist"),
         "list": deliveries(),
+    }
+
+
+def _dead() -> dict[str, Any]:
+    """Whose notifications were given up in 24 hours: however healthy they are."""
+    every = pulse.dead.now()
+    rows = every[: pulse.COUNTED]
+    there = roll.those([one.subscription for one in rows])
+    return {
+        "count": len(every),
+        "url": reverse("admin:subscriptions_subscription_changelist", query={"deadLetters": "24h"}),
+        "rows": [
+            {
+                "to": subscription_link(one.subscription, there.get(one.subscription)),
+                "letters": dead_word(one.kept, of_them=True),
+                "url": deliveries(subscription=one.subscription, state="dead"),
+                "last": ago(one.last_at),
+            }
+            for one in rows
+        ],
+        "more": len(every) - len(rows),
     }
 
 

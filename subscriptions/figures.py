@@ -10,11 +10,12 @@ from django.db import connection, transaction
 
 from subscriptions.models import Endpoint
 
+MANY = 1000  # dead letters of one: more are not counted
 SAMPLE = 100  # of a subscription's newest notifications: whose attempts are looked at
 # OFFSET 0: attempts are looked up, delivery by delivery; the planner would walk through all there are.
 _OF = """
     SELECT e.subscription::text, e.state, e.state_since, e.reason, w.waiting, w.oldest,
-      t.last_at, coalesce(t.last_outcome, ''), t.last_status, r.tried, r.arrived
+      t.last_at, coalesce(t.last_outcome, ''), t.last_status, g.dead, r.tried, r.arrived
     FROM subscriptions_endpoint e
     CROSS JOIN LATERAL (
       SELECT coalesce(sum(l.waiting), 0)::bigint AS waiting, min(d.created_at) AS oldest, max(l.head) AS head
@@ -29,6 +30,11 @@ _OF = """
       SELECT last_at, last_outcome, last_status FROM subscriptions_lane
       WHERE endpoint_id = e.subscription AND last_at IS NOT NULL ORDER BY last_at DESC LIMIT 1
     ) t ON true
+    CROSS JOIN LATERAL (
+      SELECT count(*) AS dead FROM (
+        SELECT FROM subscriptions_delivery WHERE subscription = e.subscription AND state = 'dead' LIMIT %s
+      ) d
+    ) g
     CROSS JOIN LATERAL (
       SELECT count(*) AS tried, count(*) FILTER (WHERE a.outcome = 'delivered') AS arrived
       FROM (
@@ -66,7 +72,8 @@ NOTHING = Rate(0, 0)
 @dataclass(frozen=True, slots=True)
 class Figures:
     """How one subscription does. `oldest` is since when the first that waits does; `last_at` when something
-    was last tried, with its `last_outcome` and `last_status`; `rate` of attempts at the `SAMPLE` newest
+    was last tried, with its `last_outcome` and `last_status`; `dead` how many dead letters there
+    are, `MANY` + 1 where there are more than `MANY`; `rate` of attempts at the `SAMPLE` newest
     notifications, in 24 hours."""
 
     state: str = Endpoint.State.HEALTHY
@@ -77,6 +84,7 @@ class Figures:
     last_at: datetime | None = None
     last_outcome: str = ""
     last_status: int | None = None
+    dead: int = 0
     rate: Rate = NOTHING
 
 
@@ -86,6 +94,6 @@ def figures(ids: Collection[str]) -> dict[str, Figures]:
         return {}
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL jit = off")  # it would take ten times as long to compile as to run
-        cursor.execute(_OF, [SAMPLE, list(ids)])
+        cursor.execute(_OF, [MANY + 1, SAMPLE, list(ids)])
         rows = cursor.fetchall()
     return {id_: replace(Figures(*facts[:-2]), rate=Rate(*facts[-2:])) for id_, *facts in rows}

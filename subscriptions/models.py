@@ -140,6 +140,11 @@ class Delivery(models.Model):
             ),
             models.Index(fields=["created_at"], name="delivery_by_time"),
             models.Index(fields=["id"], name="delivery_dead", condition=models.Q(state="dead")),
+            models.Index(
+                fields=["subscription", "ended_at"],
+                name="delivery_dead_of_one",
+                condition=models.Q(state="dead"),
+            ),
         ]
 
     def __str__(self) -> str:

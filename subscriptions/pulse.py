@@ -1,22 +1,24 @@
 """How sending goes, of all subscriptions together: attempts by the minute, the shares that arrived, what has
-waited longest, and which endpoints are in trouble."""
+waited longest, which endpoints are in trouble, and of which subscriptions something was given up."""
 
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import connection
 from django.db.models import Count, Sum
 from django.utils import timezone
 
-from subscriptions.figures import Rate
+from subscriptions.figures import MANY, Rate
 from subscriptions.models import Endpoint, Lane
 
 MINUTES = 60
-KEPT_SECONDS = 10.0  # how old what costs a look at a day's attempts may be
+COUNTED = 10  # subscriptions whose dead letters are
+KEPT_SECONDS = 10.0  # how old what costs a look at much may be
 _BY_MINUTE = """
     SELECT floor(extract(epoch FROM started_at - %(since)s) / 60)::int,
       count(*) FILTER (WHERE outcome = 'delivered'), count(*) FILTER (WHERE outcome <> 'delivered')
@@ -34,6 +36,27 @@ _OLDEST = """
       ORDER BY sequence LIMIT 1
     ) d ON true WHERE l.waiting > 0 ORDER BY d.created_at LIMIT 1
 """
+# Two steps by `delivery_dead_of_one` for each subscription, and a count for the first of them.
+_DEAD = """
+    SELECT r.subscription::text, r.ended_at, n.dead
+    FROM (
+      SELECT e.subscription, d.ended_at, row_number() OVER (ORDER BY d.ended_at DESC) AS place
+      FROM subscriptions_endpoint e JOIN LATERAL (
+        SELECT ended_at FROM subscriptions_delivery
+        WHERE subscription = e.subscription AND state = 'dead' AND ended_at > %s
+        ORDER BY ended_at DESC LIMIT 1
+      ) d ON true
+    ) r CROSS JOIN LATERAL (
+      SELECT count(*) AS dead FROM (
+        SELECT FROM subscriptions_delivery
+        WHERE subscription = r.subscription AND state = 'dead' AND r.place <= %s LIMIT %s
+      ) d
+    ) n
+    ORDER BY r.place
+"""
+
+
+T = TypeVar("T")
 
 
 class Minute(NamedTuple):
@@ -50,6 +73,15 @@ class Oldest:
 
     delivery: int
     since: datetime
+
+
+class Dead(NamedTuple):
+    """A subscription of which something became a dead letter lately: when the last did, and how many are
+    kept (of the first `COUNTED` only; `MANY` + 1: more than `MANY`)."""
+
+    subscription: str
+    last_at: datetime
+    kept: int
 
 
 def minutes() -> list[Minute]:
@@ -89,23 +121,41 @@ def states() -> Counter[str]:
     return Counter(dict(counts))
 
 
-class Day:
-    """The share that arrived in 24 hours, as it was up to `KEPT_SECONDS` ago: it costs a look at every
-    attempt of a day. Safe to use from any thread."""
+class Kept(Generic[T]):
+    """What `ask` says, as it was up to `KEPT_SECONDS` ago. Safe to use from any thread."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._at, self._rate = 0.0, Rate(0, 0)
+    def __init__(self, ask: Callable[[], T]) -> None:
+        self._lock, self._ask = threading.Lock(), ask
+        self._at, self._found = 0.0, list[T]()
 
-    def rate(self) -> Rate:
-        """That share."""
+    def now(self) -> T:
+        """That."""
         with self._lock:
-            if not self._at or time.monotonic() - self._at > KEPT_SECONDS:
-                with connection.cursor() as cursor:
-                    cursor.execute(_OF_A_DAY, [timezone.now() - timedelta(hours=24)])
-                    self._rate = Rate(*cursor.fetchone())
+            if not self._found or time.monotonic() - self._at > KEPT_SECONDS:
+                self._found = [self._ask()]
                 self._at = time.monotonic()
-            return self._rate
+            return self._found[0]
+
+    def forget(self) -> None:
+        """The next one who wants to know asks again."""
+        with self._lock:
+            self._found = []
 
 
-day = Day()
+def _of_a_day() -> Rate:
+    with connection.cursor() as cursor:
+        cursor.execute(_OF_A_DAY, [timezone.now() - timedelta(hours=24)])
+        return Rate(*cursor.fetchone())
+
+
+def _dead() -> list[Dead]:
+    with connection.cursor() as cursor:
+        cursor.execute(_DEAD, [timezone.now() - timedelta(hours=24), COUNTED, MANY + 1])
+        return [Dead(*row) for row in cursor.fetchall()]
+
+
+day: Kept[Rate] = Kept(_of_a_day)
+"""The share that arrived in 24 hours: it costs a look at every attempt of a day."""
+
+dead: Kept[list[Dead]] = Kept(_dead)
+"""The subscriptions of which something became a dead letter in 24 hours, the last of them first."""

@@ -4,13 +4,13 @@ and where that is away from the journal, which is said."""
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from subscriptions import journal, store
+from subscriptions import journal, pulse, store
 from subscriptions.models import Endpoint, Journal
 from subscriptions.subscription import Subscription
 from tenancy.selection import uuid_of
 
 PLATFORM = "the platform"  # as a tenant: no tenant's id has a space
-NAMES = ("tenantId", "state", "name", "host", "id")
+NAMES = ("tenantId", "state", "name", "host", "id", "deadLetters")
 _PART = 500
 
 
@@ -26,7 +26,8 @@ class Page:
 
 
 def look(given: Mapping[str, str], after: str, most: int) -> Page:
-    """Up to `most` of those that `given` selects (parameters of `NAMES`), behind the id `after`."""
+    """Up to `most` of those that `given` selects (parameters of `NAMES`; `deadLetters`: those
+    of which something became one in 24 hours), behind the id `after`."""
     away, behind, rows = "", 0, {}
     tenant = given.get("tenantId", "")
     try:
@@ -37,6 +38,9 @@ def look(given: Mapping[str, str], after: str, most: int) -> Page:
         ids = sorted(rows)
     wanted = [id_ for id_ in _of_state(ids, given.get("state", "")) if id_ > after]
     wanted = [id_ for id_ in wanted if id_.startswith(given.get("id", "").lower())]
+    if given.get("deadLetters"):
+        dead = {one.subscription for one in pulse.dead.now()}
+        wanted = [id_ for id_ in wanted if id_ in dead]
     host, name = given.get("host", "").lower(), given.get("name", "").lower()
     found = list[Subscription]()
     for start in range(0, len(wanted), _PART):

@@ -42,7 +42,7 @@ from pytest_django.plugin import blocking_manager_key
 
 from netweave.environment import database
 from o2ims.mirror import mirror
-from subscriptions.pulse import day
+from subscriptions import pulse
 from tenancy.jwts import believed
 from tenancy.models import Role
 from tenancy.principals import principals
@@ -116,7 +116,8 @@ def forgetful() -> Iterator[None]:
     principals.__init__()  # type: ignore[misc]
     believed.__init__()  # type: ignore[misc]
     rates.__init__()  # type: ignore[misc]
-    day.__init__()  # type: ignore[misc]
+    pulse.day.forget()
+    pulse.dead.forget()
 
 
 @pytest.fixture

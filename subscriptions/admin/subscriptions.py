@@ -16,7 +16,14 @@ from api import requests
 from api.pages import PageError
 from subscriptions import endpoint, journal, roll, store
 from subscriptions.admin.deeds import ACTS, Act, Doing, Done
-from subscriptions.admin.words import deliveries, last_word, rate_word, state_word, subscription_page
+from subscriptions.admin.words import (
+    dead_word,
+    deliveries,
+    last_word,
+    rate_word,
+    state_word,
+    subscription_page,
+)
 from subscriptions.figures import Figures, figures
 from subscriptions.models import Delivery, Endpoint
 from subscriptions.subscription import Subscription
@@ -30,6 +37,7 @@ PER_PAGE = 100
 LAST = 10  # deliveries, on the page of one
 LONGEST_REASON = 500
 AFTER = "after"
+DEAD_LETTERS = ("24h",)
 LIST = "admin:subscriptions_subscription_changelist"
 _RIGHTS = {verb: f"subscriptions.{verb}_endpoint" for verb in ("view", "change", "delete")}
 
@@ -79,6 +87,7 @@ class SubscriptionPages:
             "given": {**dict.fromkeys(roll.NAMES, ""), **given},
             "narrowed": bool(given),
             "states": Endpoint.State.values,
+            "dead_letters": DEAD_LETTERS,
             "tenants": [roll.PLATFORM, *Tenant.objects.values_list("pk", flat=True)[:TENANTS]],
             "next": urlencode({**given, AFTER: found.rows[-1].id}) if found.more else "",
             "first": urlencode(given) if after else "",
@@ -185,6 +194,8 @@ def _asked(request: HttpRequest) -> tuple[dict[str, str], str, str]:
         return {}, "", f"{error.parameter} {error.detail}."
     if given.get("state", "") not in {"", *Endpoint.State.values}:
         return given, "", f"State must be one of {', '.join(Endpoint.State.values)}."
+    if given.get("deadLetters", "") not in {"", *DEAD_LETTERS}:
+        return given, "", f"Dead letters must be one of {', '.join(DEAD_LETTERS)}."
     return given, request.GET.get(AFTER, ""), ""
 
 
@@ -228,6 +239,8 @@ def _row(one: Subscription, found: Figures) -> dict[str, Any]:
         "waiting_url": deliveries(subscription=one.id, state="waiting"),
         "oldest": ago(found.oldest) if found.oldest else "-",
         "rate": rate_word(found.rate),
+        "dead": dead_word(found.dead),
+        "dead_url": deliveries(subscription=one.id, state="dead"),
     }
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.urls import reverse
 from django.utils.html import format_html
 
-from subscriptions.figures import Figures, Rate
+from subscriptions.figures import MANY, Figures, Rate
 from subscriptions.models import Delivery, Endpoint
 from subscriptions.schedule import Outcome
 from subscriptions.subscription import Subscription
@@ -51,6 +51,12 @@ def rate_word(rate: Rate) -> str:
     """The share of attempts that were answered 2xx, with the numbers on hover."""
     title = f"{rate.arrived} of {rate.tried} attempts"
     return format_html('<span title="{}">{}</span>', title, rate.percent)
+
+
+def dead_word(many: int, *, of_them: bool = False) -> str:
+    """How many dead letters; `of_them`: and that they are."""
+    number = f"over {MANY}" if many > MANY else str(many)
+    return f"{number} dead letter{'' if number == '1' else 's'}" if of_them else number
 
 
 def ended_word(outcome: str, status: int | None) -> str:

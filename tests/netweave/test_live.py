@@ -86,7 +86,7 @@ async def test_what_changes_is_told_within_seconds_and_nothing_else(
         assert f"{one}.state" not in news
     async with looking(served, boss) as socket:
         first = json.loads(await asyncio.wait_for(socket.recv(), 5))
-        assert sorted(first) == ["healthy", "probing", "suspended", "waiting"]
+        assert sorted(first) == ["dead", "healthy", "probing", "suspended", "waiting"]
 
 
 async def refused(served: Gateway, person: Person | None, **more: str) -> int:
