@@ -29,6 +29,7 @@ from subscriptions.admin.words import dead_word, state_mark
 from subscriptions.figures import Figures, figures
 from subscriptions.models import Endpoint
 from subscriptions.schedule import Outcome
+from tenancy.times import clock
 
 log = structlog.get_logger()
 
@@ -140,15 +141,23 @@ def seen(ids: Collection[str]) -> Told:
     for id_, found in figures(ids).items():
         colour, words = state_mark(found.state)
         told[f"{id_}.state"] = (words, f"state state-{colour}")
+        told[f"{id_}.since"] = (_since(found), "")
         told[f"{id_}.waiting"] = (str(found.waiting), "")
+        told[f"{id_}.oldest"] = (f"since {clock(found.oldest)}" if found.oldest else "-", "")
+        told[f"{id_}.rate"] = (found.rate.percent, "")
         told[f"{id_}.dead"] = (dead_word(found.dead), "")
         if found.last_at is not None:
             told[f"{id_}.last"] = (_last(found), "")
     return told
 
 
+def _since(found: Figures) -> str:
+    since = f"since {clock(found.since)}" if found.since else ""
+    return f"{since}: {found.reason}" if found.reason else since
+
+
 def _last(found: Figures) -> str:
-    at = f"{found.last_at:%H:%M:%S} UTC"
+    at = clock(found.last_at) if found.last_at else ""
     if found.last_outcome == Outcome.DELIVERED:
         return f"Delivered at {at}"
     return f"✕ Failed: {found.last_status or found.last_outcome}, at {at}"

@@ -29,7 +29,7 @@ def exact(at: datetime) -> str:
 def ago(at: datetime) -> str:
     """How long ago `at` was."""
     seconds = int((timezone.now() - at).total_seconds())
-    since = f"{max(seconds, 0)} seconds" if seconds < 60 else timesince(at)
+    since = _seconds(max(seconds, 0)) if seconds < 60 else timesince(at)
     return format_html('<time datetime="{}" title="{} UTC">{} ago</time>', at.isoformat(), _digits(at), since)
 
 
@@ -38,13 +38,23 @@ def until(at: datetime) -> str:
     seconds = int((at - timezone.now()).total_seconds())
     if seconds <= 0:
         return format_html('<time datetime="{}" title="{} UTC">now</time>', at.isoformat(), _digits(at))
-    left = f"{seconds} seconds" if seconds < 60 else timeuntil(at)
+    left = _seconds(seconds) if seconds < 60 else timeuntil(at)
     return format_html('<time datetime="{}" title="{} UTC">in {}</time>', at.isoformat(), _digits(at), left)
+
+
+def clock(at: datetime) -> str:
+    """A time as plain text, in UTC: its date only where that is not today's."""
+    digits = _digits(at)
+    return f"{digits if digits[:10] != _digits(timezone.now())[:10] else digits[11:]} UTC"
 
 
 def days(span: timedelta) -> str:
     """A span of time, in days where it is of whole ones."""
     return f"{span.days} days" if span == timedelta(days=span.days) else str(span)
+
+
+def _seconds(many: int) -> str:
+    return f"{many} second{'' if many == 1 else 's'}"
 
 
 def _digits(at: datetime) -> str:

@@ -10,6 +10,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from api import requests
@@ -157,6 +158,7 @@ class SubscriptionPages:
                 "admin:tenancy_auditentry_changelist",
                 query={"resource": str(Endpoint.resource), "resourceId": one.id},
             ),
+            "as_of": exact(timezone.now()),
             "last": [_delivered(row) for row in last[:LAST]],
             "acts": [
                 {

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any
 
 import pytest
@@ -171,7 +172,25 @@ async def test_a_page_that_is_looked_at_refreshes_its_figures_and_rests_when_hid
         await expect(page.locator(".messagelist")).to_contain_text("Paused.")
         await expect(page.locator(".facts .state").first).to_have_text("✕ suspended")
         await asyncio.to_thread(served.send, "alice", "POST", f"/o2ims/v1/subscriptions/{one}/resume")
-        await expect(page.locator(".facts .state").first).to_have_text("● healthy", timeout=10_000)
+        state = page.locator(".facts tr", has_text="State")
+        await expect(state).to_have_text(
+            re.compile(r"^\s*State\s*● healthy since [\d:]+ UTC$"), timeout=10_000
+        )
+        sink.answer = lambda _: 410
+        await asyncio.to_thread(served.send, "alice", "POST", f"/o2ims/v1/subscriptions/{one}/test")
+        await expect(state).to_contain_text(
+            re.compile(r"✕ suspended since [\d:]+ UTC: \w.*410"), timeout=10_000
+        )
+        waiting = page.locator(".facts tr", has_text="Waiting").first
+        await expect(waiting).to_contain_text("1")
+        await expect(page.locator(".facts tr", has_text="Oldest waiting")).to_contain_text("since")
+        await expect(page.locator("#last")).to_contain_text(re.compile(r"as of [\d :-]+ \(UTC\)"))
+        await picture(page, "subscription-suspended")
+        sink.answer = lambda _: 204
+        await asyncio.to_thread(served.send, "alice", "POST", f"/o2ims/v1/subscriptions/{one}/resume")
+        await expect(waiting).to_contain_text("0", timeout=10_000)
+        await expect(page.locator(".facts tr", has_text="Oldest waiting")).to_contain_text("-")
+        await page.locator("#last").get_by_role("link", name="Reload").click()
         await page.locator("#last tbody a").first.click()
         await expect(page.locator(".line-of-time")).to_be_visible()
         assert await page.evaluate(ILLEGIBLE) == []
