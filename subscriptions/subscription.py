@@ -72,11 +72,14 @@ class Subscription:
         name = f"{self.consumer_id} at {self.place}" if self.consumer_id else self.place
         return name if len(name) <= _NAME_MOST else f"{name[: _NAME_MOST - 1]}…"
 
+    def two_until(self, now: datetime) -> datetime | None:
+        """Until when two secrets sign; None: one does."""
+        ends = datetime.fromisoformat(self.overlap_ends) if self.overlap_ends else None
+        return ends if ends and ends > now else None
+
     def signing_secrets(self, now: datetime) -> list[str]:
         """Those to sign with at `now`, the newest first. Raises `keyring.Unreadable`."""
-        current = self.secrets
-        if self.overlap_ends and datetime.fromisoformat(self.overlap_ends) <= now:
-            current = current[:1]
+        current = self.secrets if self.two_until(now) else self.secrets[:1]
         return [keyring.open_(secret) for secret in current]
 
     def rotated(self, now: datetime) -> "tuple[Subscription, str]":

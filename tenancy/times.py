@@ -23,29 +23,29 @@ def exactly(field: str, words: str, *, never: str = "-") -> Callable[[Any, Any],
 
 def exact(at: datetime) -> str:
     """A time in UTC, to the second."""
-    return format_html('<time datetime="{}">{}</time>', at.isoformat(), _digits(at))
+    return format_html('<time datetime="{}">{}</time>', at.isoformat(), digits(at))
 
 
 def ago(at: datetime) -> str:
     """How long ago `at` was."""
     seconds = int((timezone.now() - at).total_seconds())
     since = _seconds(max(seconds, 0)) if seconds < 60 else timesince(at)
-    return format_html('<time datetime="{}" title="{} UTC">{} ago</time>', at.isoformat(), _digits(at), since)
+    return format_html('<time datetime="{}" title="{} UTC">{} ago</time>', at.isoformat(), digits(at), since)
 
 
 def until(at: datetime) -> str:
     """In how long `at` will be."""
     seconds = int((at - timezone.now()).total_seconds())
     if seconds <= 0:
-        return format_html('<time datetime="{}" title="{} UTC">now</time>', at.isoformat(), _digits(at))
+        return format_html('<time datetime="{}" title="{} UTC">now</time>', at.isoformat(), digits(at))
     left = _seconds(seconds) if seconds < 60 else timeuntil(at)
-    return format_html('<time datetime="{}" title="{} UTC">in {}</time>', at.isoformat(), _digits(at), left)
+    return format_html('<time datetime="{}" title="{} UTC">in {}</time>', at.isoformat(), digits(at), left)
 
 
 def clock(at: datetime) -> str:
     """A time as plain text, in UTC: its date only where that is not today's."""
-    digits = _digits(at)
-    return f"{digits if digits[:10] != _digits(timezone.now())[:10] else digits[11:]} UTC"
+    shown = digits(at)
+    return f"{shown if shown[:10] != digits(timezone.now())[:10] else shown[11:]} UTC"
 
 
 def days(span: timedelta) -> str:
@@ -57,5 +57,6 @@ def _seconds(many: int) -> str:
     return f"{many} second{'' if many == 1 else 's'}"
 
 
-def _digits(at: datetime) -> str:
+def digits(at: datetime) -> str:
+    """A time in UTC, to the second, as plain text."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

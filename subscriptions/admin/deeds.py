@@ -3,6 +3,7 @@ audit trail in its transaction, by the door that the API uses."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -15,6 +16,7 @@ from subscriptions.subscription import Subscription
 from subscriptions.told import told, wire
 from tenancy.admin.page import deed_of
 from tenancy.permissions import Action
+from tenancy.times import digits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +77,8 @@ def _rotate(doing: Doing) -> Done:
     was = doing.to
     new, secret = was.rotated(timezone.now())
     journal.change(new, was, lambda: doing.tell(after={"secret": "rotated"}))
-    return Done(f"The old secret signs beside the new one until {new.overlap_ends}.", secret)
+    until = digits(datetime.fromisoformat(new.overlap_ends))
+    return Done(f"The old secret signs beside the new one until {until} UTC.", secret)
 
 
 def _delete(doing: Doing) -> Done:

@@ -10,14 +10,21 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
 from django.views.decorators.http import require_GET
 
 from api.pages import PageError
 from subscriptions import again
 from subscriptions.admin.one import facts_of
 from subscriptions.admin.selecting import DeliveryPages, SelectionFilter, found
-from subscriptions.admin.words import deliveries, ended_word, state_word, subscription_link
+from subscriptions.admin.words import (
+    attempts_word,
+    deliveries,
+    event_word,
+    last_end,
+    state_word,
+    subscription_link,
+    thing_of,
+)
 from subscriptions.exports import DELIVERIES, shown
 from subscriptions.models import Delivery, Endpoint
 from subscriptions.roll import PLATFORM, those
@@ -53,7 +60,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     when_empty = "Changes that a subscription wants to hear of will be here, for the time that they are kept."
     when = exactly("created_at", "time")
     change_form_template = "admin/subscriptions/delivery/change_form.html"
-    fields = ["when", "to", "tenant_word", "event", "thing", "state_word", "attempts", "next_try"]
+    fields = ["when", "to", "tenant_word", "event", "thing", "state_word", "tried", "next_try"]
 
     def get_urls(self) -> list[URLPattern]:
         """Django's, the exports, and *Send again*."""
@@ -196,18 +203,12 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @admin.display(description="event")
     def event(self, row: Delivery) -> str:
         """What happened."""
-        return row.change.type if row.change else "test"
+        return event_word(row)
 
     @admin.display(description="object")
     def thing(self, row: Any) -> str:
         """To what it happened."""
-        if row.change is None:
-            return "-"
-        url = reverse("admin:o2ims_change_change", args=[row.change_id])
-        name = row.object_name or str(row.change.object_id)[:8]
-        return format_html(
-            '{} <a href="{}" title="{}">{}</a>', row.change.kind, url, row.change.object_id, name
-        )
+        return thing_of(row)
 
     @admin.display(description="state")
     def state_word(self, row: Delivery) -> str:
@@ -217,8 +218,12 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @admin.display(description="last end")
     def ended(self, row: Any) -> str:
         """How the last attempt ended, and how long it took."""
-        took = "" if row.milliseconds is None else f", {row.milliseconds} ms"
-        return ended_word(row.outcome, row.status) + took
+        return last_end(row)
+
+    @admin.display(description="attempts")
+    def tried(self, row: Delivery) -> str:
+        """How many have ended."""
+        return attempts_word(row)
 
     @admin.display(description="next try")
     def next_try(self, row: Any) -> str:
@@ -228,6 +233,8 @@ class DeliveryAdmin(ReadOnlyAdmin):
             return "-"
         if lane is None:
             return "never"
+        if row.endpoint_state == Endpoint.State.SUSPENDED:
+            return "when it is resumed"
         if row.sequence > lane.head:
             return "after those before it"
         if lane.due_at is None:

@@ -17,7 +17,7 @@ from subscriptions.models import Attempt, Delivery
 from subscriptions.outbox import UNKNOWN
 from subscriptions.schedule import Outcome
 from subscriptions.sent import Sent
-from subscriptions.subscription import Subscription, stamp
+from subscriptions.subscription import Subscription
 from tenancy.times import exact
 
 _WIDTH, _HEIGHT, _EDGE = 720, 44, 12
@@ -70,7 +70,7 @@ def _headers(
     row: Delivery, to: Subscription, message_id: str, what: Event | None, body: bytes
 ) -> Sequence[tuple[str, str]]:
     signed = "v1,… by the secret of this subscription"
-    if len(to.secrets) > 1 and to.overlap_ends > stamp(timezone.now()):
+    if to.two_until(timezone.now()):
         signed = "v1,… v1,… by the new secret and, until it ends, the old one"
     thin = what is not None and b'"objectType":' in body[:1024] and b"ObjectState" not in body[:1024]
     found = [

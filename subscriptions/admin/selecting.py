@@ -46,7 +46,7 @@ class SelectionFilter(FormFilter):
 
 class DeliveryPages(Pages):
     """A page of deliveries; each row's `whose` is its tenant (None: its subscription has ended),
-    `lane_of` its lane, `to` its subscription."""
+    `endpoint_state` how the other end does, `lane_of` its lane, `to` its subscription."""
 
     def get_results(self, request: HttpRequest) -> None:
         """One page, with the tenants and lanes of its rows, which may be chosen from."""
@@ -59,9 +59,11 @@ def found(rows: Sequence[Delivery]) -> None:
     """Gives each row what the tables of endpoints and lanes say, and the subscription."""
     ids = {row.subscription for row in rows}
     there = roll.those({str(id_) for id_ in ids})
-    whose = dict(Endpoint.objects.filter(pk__in=ids).values_list("pk", "tenant"))
+    ends = {end.pk: end for end in Endpoint.objects.filter(pk__in=ids).only("tenant", "state")}
     lanes = {(lane.endpoint_id, lane.number): lane for lane in Lane.objects.filter(endpoint__in=ids)}
     for row in rows:
-        row.whose = whose.get(row.subscription)  # type: ignore[attr-defined]
+        end = ends.get(row.subscription)
+        row.whose = end.tenant if end else None  # type: ignore[attr-defined]
+        row.endpoint_state = end.state if end else ""  # type: ignore[attr-defined]
         row.lane_of = lanes.get((row.subscription, row.lane))  # type: ignore[attr-defined]
         row.to = there.get(str(row.subscription))  # type: ignore[attr-defined]

@@ -20,11 +20,15 @@ from subscriptions.admin.deeds import ACTS, Act, Doing, Done
 from subscriptions.admin.words import (
     dead_word,
     deliveries,
+    event_word,
+    last_end,
     last_word,
     rate_word,
     state_word,
     subscription_page,
+    thing_of,
 )
+from subscriptions.exports import shown
 from subscriptions.figures import Figures, figures
 from subscriptions.models import Delivery, Endpoint
 from subscriptions.subscription import Subscription
@@ -32,7 +36,7 @@ from tenancy.admin.page import deed_of
 from tenancy.admin.selecting import TENANTS, filled
 from tenancy.models import Tenant
 from tenancy.selection import parameters
-from tenancy.times import ago, exact
+from tenancy.times import ago, digits, exact
 
 PER_PAGE = 100
 LAST = 10  # deliveries, on the page of one
@@ -140,8 +144,8 @@ class SubscriptionPages:
         done: Done | None = None,
     ) -> HttpResponse:
         found = figures([one.id]).get(one.id, Figures())
-        last = Delivery.objects.filter(subscription=one.id).select_related("change").order_by("-sequence")
-        last = last.defer("change__before", "change__after")
+        last = shown(Delivery.objects.filter(subscription=one.id)).order_by("-sequence")
+        ends = one.two_until(timezone.now())
         acts = [act for act in ACTS if request.user.has_perm(_RIGHTS[act.verb]) and act.offered(found)]
         context = {
             **self._site.each_context(request),
@@ -153,7 +157,7 @@ class SubscriptionPages:
             "found": found,
             "since": ago(found.since) if found.since else "-",
             "made_by": one.created_by or "-",
-            "signing": f"two secrets until {one.overlap_ends}" if len(one.secrets) > 1 else "one secret",
+            "signing": f"two secrets until {digits(ends)} UTC" if ends else "one secret",
             "entries": reverse(
                 "admin:tenancy_auditentry_changelist",
                 query={"resource": str(Endpoint.resource), "resourceId": one.id},
@@ -252,13 +256,14 @@ def _filter(one: Subscription) -> str:
     return one.filter if isinstance(one.filter, str) else orjson.dumps(one.filter).decode()
 
 
-def _delivered(row: Delivery) -> dict[str, Any]:
+def _delivered(row: Any) -> dict[str, Any]:
     return {
         "url": reverse("admin:subscriptions_delivery_change", args=[row.pk]),
         "sequence": row.sequence,
         "time": exact(row.created_at),
-        "what": f"{row.change.type} {row.change.kind}" if row.change else "test",
+        "event": event_word(row),
+        "thing": thing_of(row),
         "state": state_word(row.state),
         "attempts": row.attempts,
-        "ended": f"{row.outcome} {row.status or ''}".strip() or "-",
+        "ended": last_end(row),
     }

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Count
 from django.urls import reverse
 from django.utils.html import format_html
 
@@ -62,6 +63,38 @@ def dead_word(many: int, *, of_them: bool = False) -> str:
 def ended_word(outcome: str, status: int | None) -> str:
     """How an attempt ended, in a word, and with what status."""
     return f"{outcome}, {status}" if status else outcome or "-"
+
+
+def last_end(row: Any) -> str:
+    """How the last attempt at a delivery of `exports.shown` ended, how long it took, and whether that was
+    before its attempts were counted anew."""
+    took = "" if row.milliseconds is None else f", {row.milliseconds} ms"
+    before = ", before it was resumed or sent again" if row.outcome and not row.attempts else ""
+    return ended_word(row.outcome, row.status) + took + before
+
+
+def attempts_word(row: Delivery) -> str:
+    """How many attempts at a delivery have ended: since it last began to wait, and in all where there were
+    others before."""
+    facts = row.tries.aggregate(ended=Count("ended_at"), all=Count("pk"))
+    words = str(row.attempts)
+    if facts["ended"] > row.attempts:
+        words += f" since it was resumed or sent again, {facts['ended']} in all"
+    return f"{words}, and one under way" if facts["all"] > facts["ended"] else words
+
+
+def event_word(row: Delivery) -> str:
+    """What happened that a delivery tells of."""
+    return row.change.type if row.change else "test"
+
+
+def thing_of(row: Any) -> str:
+    """To what it happened, of a delivery of `exports.shown`: its kind, and its name as the way to more."""
+    if row.change is None:
+        return "-"
+    url = reverse("admin:o2ims_change_change", args=[row.change_id])
+    name = row.object_name or str(row.change.object_id)[:8]
+    return format_html('{} <a href="{}" title="{}">{}</a>', row.change.kind, url, row.change.object_id, name)
 
 
 def subscription_link(id_: UUID | str, to: Subscription | None = None) -> str:
