@@ -20,7 +20,7 @@ from o2ims.admin.words import error_of, heard_of, latency_of, state_of
 from o2ims.models import Source
 from tenancy.admin.endings import SOON, ending
 from tenancy.admin.fullness import bar_of, nearly_full
-from tenancy.admin.words import outcome_word, quota_word, tenant_of
+from tenancy.admin.words import deed_word, outcome_word, quota_word, tenant_of
 from tenancy.models import Token, User
 from tenancy.permissions import Action
 from tenancy.quotas import Quota
@@ -134,7 +134,7 @@ def _rows(entries: QuerySet[AuditEntry]) -> list[dict[str, Any]]:
             "url": _page(entry),
             "who": entry.actor or "nobody known",
             "tenant": tenant_of(entry),
-            "what": f"{entry.action} {entry.kind}".strip(),
+            "what": deed_word(entry),
             "object": entry.label or entry.object_id or entry.path,
             "outcome": outcome_word(entry.result),
         }

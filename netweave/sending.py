@@ -35,8 +35,11 @@ def sending() -> dict[str, Any]:
         "rates": [
             {
                 "words": words,
-                "rate": rate_word(rate) if rate.tried else "nothing",
-                "url": deliveries(tried="failed", triedFrom=_stamp(now - span)),
+                "arrived": rate_word(rate),
+                "failed": rate_word(rate.failed) if rate.tried > rate.arrived else "",
+                "arrived_url": deliveries(tried="delivered", triedFrom=_stamp(now - span)),
+                "failed_url": deliveries(tried="failed", triedFrom=_stamp(now - span)),
+                "all_url": "" if rate.tried else deliveries(triedFrom=_stamp(now - span)),
             }
             for words, rate, span in (
                 ("in 1 h", pulse.rate_of(rows), timedelta(hours=1)),

@@ -58,6 +58,11 @@ class Rate(NamedTuple):
     arrived: int
 
     @property
+    def failed(self) -> "Rate":
+        """The same of those that failed."""
+        return Rate(self.tried, self.tried - self.arrived)
+
+    @property
     def percent(self) -> str:
         """In words; '-' where nothing was tried."""
         if not self.tried:

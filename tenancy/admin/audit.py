@@ -19,7 +19,7 @@ from api.pages import PageError
 from tenancy.admin.entries import SelectionFilter
 from tenancy.admin.page import deed_of
 from tenancy.admin.selecting import Pages
-from tenancy.admin.words import outcome_word, tenant_of
+from tenancy.admin.words import deed_word, outcome_word, tenant_of
 from tenancy.differences import difference, pretty
 from tenancy.directory import NotListed, one_of
 from tenancy.exports import exported
@@ -151,7 +151,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     @admin.display(description="what")
     def deed(self, entry: AuditEntry) -> str:
         """In two words."""
-        return f"{entry.action} {entry.kind}".strip()
+        return deed_word(entry)
 
     @admin.display(description="object")
     def thing(self, entry: AuditEntry) -> str:

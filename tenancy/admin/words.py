@@ -1,5 +1,6 @@
 """What the pages of tenants, people and roles have in common."""
 
+import json
 from typing import Any
 
 from django.contrib import admin
@@ -9,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from tenancy import quotas
 from tenancy.models import User
-from tenancy.permissions import Rights
+from tenancy.permissions import Action, Resource, Rights
 from tenancy.trail import AuditEntry, Result
 
 PLATFORM = SafeString("the platform")  # as Django types a filter's word for nothing
@@ -21,6 +22,30 @@ class TenantFilter(admin.RelatedFieldListFilter):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.empty_value_display = PLATFORM
+
+
+_DONE = {
+    ("state", "suspended"): "pause",
+    ("state", "healthy"): "resume",
+    ("secret", "rotated"): "rotate secret of",
+    ("test", None): "send test to",
+    ("replayed", None): "send again to",
+}
+
+
+def deed_word(entry: AuditEntry) -> str:
+    """What was done in two words: of a subscription also what kind of update it was, if `after` says that."""
+    words = f"{entry.action} {entry.kind}".strip()
+    if entry.kind != Resource.SUBSCRIPTION or entry.action != Action.UPDATE or not entry.after:
+        return words
+    try:
+        after = json.loads(entry.after)
+    except ValueError:  # somebody has written in the trail: the proof says so, and the list is shown
+        return words
+    told = after.items() if isinstance(after, dict) else ()
+    found = [_DONE.get((key, value if isinstance(value, str) else None)) for key, value in told]
+    done = next(filter(None, found), None)
+    return f"{done} {entry.kind}" if done else words
 
 
 def tenant_of(entry: AuditEntry) -> str:

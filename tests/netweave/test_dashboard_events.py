@@ -42,6 +42,14 @@ def test_it_counts_attempts_by_the_minute_and_each_number_leads_to_them(root: Cl
     html = section(root, "sending")
     assert 'title="2 of 3 attempts">66.7 %</span> arrived in 1 h' in html
     assert 'title="2 of 4 attempts">50.0 %</span> arrived in 24 h' in html
+    for words, outcomes in (
+        ("66.7 % arrived in 1 h", {"delivered"}),
+        ("33.3 % failed", {"failed"}),
+        ("50.0 % arrived in 24 h", {"delivered"}),
+        ("50.0 % failed", {"failed", "timeout"}),
+    ):
+        found = root.get(dict(links(html))[words]).context["cl"].result_list
+        assert {one.tries.get().outcome for one in found} == outcomes, words
     table = html.partition("<tbody>")[2]
     for number, address in links(table):
         shown = root.get(unescape(address)).context["cl"].result_list
@@ -58,6 +66,9 @@ def test_it_says_what_waits_longest_and_who_is_in_trouble(root: Client, world: W
     assert '<span data-live="waiting">0</span> waiting' in section(root, "sending")
     assert "the oldest" not in section(root, "sending")
     assert "Nothing was sent in the last hour." in section(root, "sending")
+    for words in ("nothing was tried in 1 h", "nothing was tried in 24 h"):
+        address = dict(links(section(root, "sending")))[words]
+        assert root.get(address).context["cl"].result_list == []
     changes = list(world.add("one", things=small(3)).source.changes.order_by("id"))
     one, two = subscribed("acme"), subscribed("globex")
     Endpoint.objects.filter(pk=two.id).update(state="suspended")

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from django.utils import timezone
 
 from o2ims.models import Change
 from subscriptions import store
+from subscriptions.admin.selecting import SelectionFilter
 from subscriptions.models import Delivery, Endpoint, Lane
+from subscriptions.selection import NAMES
 from subscriptions.subscription import Subscription
 from tenancy.trail import AuditEntry
 from tests.subscriptions.conftest import stored
@@ -28,6 +31,7 @@ from tests.world import Cast, World, small
 __all__ = ["stored"]
 
 LIST = "/admin/subscriptions/delivery/"
+DOCS = (Path(__file__).parents[2] / "docs" / "operations" / "subscriptions.md").read_text()
 
 
 @pytest.fixture
@@ -62,6 +66,10 @@ def listed(client: Client, query: str = "") -> list[int]:
 
 
 class TestASelection:
+    @pytest.mark.parametrize("name", [name for name in NAMES if name not in SelectionFilter.hidden])
+    def test_is_documented_by_the_names_in_its_link(self, name: str) -> None:
+        assert f"`{name}`" in DOCS, name
+
     def test_combines_what_the_link_says(self, root: Client, scene: Scene) -> None:
         s = scene
         every = [s.waits.pk, s.silent.pk, s.dead.pk, s.arrived.pk]
@@ -94,7 +102,10 @@ class TestASelection:
             ("ids=1;2", "Ids must be ids"),
             ("x=1", "x is not known here"),
         ):
-            assert fault in words_of(root, f"{LIST}?{query}")
+            page = words_of(root, f"{LIST}?{query}")
+            assert fault in page.partition("Nothing is shown for a selection that is wrong.")[0]
+            assert "No deliveries fit" not in page
+            assert fault in page.partition("selection that is wrong.")[2], "beside it too"
             assert listed(root, query) == []
             for path in ("export/csv/", "again/"):
                 led = root.get(f"{LIST}{path}?{query}", follow=True)
