@@ -140,7 +140,7 @@ class _Listener:
             signed=signed,
             verdict=verdict,
             sequence=number,
-            event=_event(told.get("notificationEventType")),
+            event="TEST" if told.get("test") is True else _event(told.get("notificationEventType")),
             kind=printable(kind),
             name=printable(state.get("name")),
             id=printable(thing),

@@ -129,6 +129,7 @@ async def test_a_signature_is_verified_with_each_secret_and_the_verdict_says_wha
         ({"notificationEventType": 1, "objectRef": "https://x/v1/resources/r9"}, "MODIFY", "", "", "r9"),
         (THIN, "DELETE", "ResourceInfo", "", "r9"),
         (told(notificationEventType=7), "7", "Resource", "node-1", "r-1"),
+        ({"notificationId": "n", "test": True}, "TEST", "", "", ""),
         (b"no json", "?", "", "", ""),
         ([], "?", "", "", ""),
         ({"postObjectState": 5, "notificationEventType": "x"}, "x", "", "", ""),
