@@ -1,11 +1,12 @@
 """From an exception to the problem a caller sees: DRF's handler, which knows the adapters' tree too, and
 Django's own pages."""
 
+import sys
 from typing import Any
 
 import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from psycopg_pool import PoolTimeout
 from rest_framework.exceptions import APIException, MethodNotAllowed, ParseError
@@ -81,7 +82,10 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def failed(request: HttpRequest) -> HttpResponse:
-    """500, for what escaped everything else."""
+    """500, for what escaped everything else; 503 of a page whose database is away."""
+    error = sys.exc_info()[1]
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+        return _database(request, error)
     return problem(request, 500, "Something went wrong on our side. The request id finds it in the log.")
 
 

@@ -169,6 +169,7 @@ def test_deliveries_pause_without_postgres_and_go_on(run: Run, postgres: Postgre
                 run.recorder.notes.append({"what": "killed", "process": "postgres", "at": time.time()})
                 time.sleep(2)
                 assert is_refused(subscribe(run, sink, "/new"))
+                assert is_refused(run.gateway.get("", "/admin/", Cookie=f"session={'a' * 32}"))
                 postgres.start()
         run.verify(seconds=90)
         assert run.gateway.get("", "/readyz").status == 200
