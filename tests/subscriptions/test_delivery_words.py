@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from subscriptions import endpoint, journal, store
@@ -85,6 +87,13 @@ def test_the_page_of_a_subscription_names_the_objects(
     html = root.get(f"{LIST}{one.id}/").content.decode()
     assert f'<td>CREATE</td><td class="object">{change.kind} {link}</td>' in html
     assert '<td>test</td><td class="object">-</td>' in html
+
+
+def test_the_pages_of_one_cost_few_questions(root: Client, one: Subscription, gone: Delivery) -> None:
+    for path in (f"{LIST}{one.id}/", f"{DELIVERIES}{gone.pk}/change/", DELIVERIES):
+        with CaptureQueriesContext(connection) as asked:
+            assert root.get(path).status_code == 200
+        assert len(asked) <= 12, [sql["sql"] for sql in asked]
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "owner"])
