@@ -52,12 +52,13 @@ def run() -> int:
 def _command() -> int:
     """Django's own handling, after one look at the settings: what is wrong with them is one line, not a
     traceback."""
-    from django.conf import settings  # noqa: PLC0415 - as above
-    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
+    from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415 - as above
     from django.core.management import execute_from_command_line  # noqa: PLC0415
 
+    from netweave.loading import load  # noqa: PLC0415
+
     try:
-        _ = settings.INSTALLED_APPS
+        load()
     except ImproperlyConfigured as error:
         sys.stderr.write(f"{error}\n")
         return 2

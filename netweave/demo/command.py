@@ -184,9 +184,9 @@ def _configure(place: Place, found: list[Cluster], objects: int) -> None:
 
 
 def _serve(place: Place, sockets: list[socket.socket], port: int, *, quiet: bool) -> None:
-    import django  # noqa: PLC0415 - settings can be read only now
+    from netweave.loading import load  # noqa: PLC0415 - settings can be read only now
 
-    django.setup()
+    load()
     from django.core.management import call_command  # noqa: PLC0415
 
     from netweave import serving  # noqa: PLC0415
