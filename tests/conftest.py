@@ -1,6 +1,7 @@
 """Fixtures every test may ask for: Django on real servers, the cast, and a gateway that has seen the
 sample."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -76,6 +77,12 @@ def django_db_setup(postgres: Postgres, django_db_blocker: Any) -> None:
             given["OPTIONS"].pop("pool", None)
     with django_db_blocker.unblock():
         call_command("migrate", verbosity=0)
+
+
+def pytest_collection_finish() -> None:
+    """Nobody looks for garbage any more in what has been loaded and collected: it stays, and is much."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)
