@@ -97,6 +97,8 @@ def test_subscriptions_move_to_another_gateway(sample: World, cast: Cast, monkey
         ({"flavour": "o2ims v9"}, "line 2 is no subscription"),
         ({"flavour": "inventory v1", "filter": "(eq,"}, "line 2 is no subscription"),
         ({"id": "me"}, "line 2 is no subscription"),
+        ({"callback": "https:///path"}, "line 2: its callback"),
+        ({"callback": "ftp://smo.example.com/"}, "line 2: its callback"),
         ({"colour": "red"}, "line 2 is no subscription"),
         ({"sequence": "x"}, "line 2 is no subscription"),
         (

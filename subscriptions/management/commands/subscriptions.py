@@ -10,7 +10,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from subscriptions import comparison, journal, keyring, store
+from subscriptions.callback import Forbidden, check_url
 from subscriptions.models import Endpoint
+from subscriptions.policies import Terms
 from subscriptions.registry import interest
 from subscriptions.subscription import Subscription
 from subscriptions.told import told, wire
@@ -88,11 +90,14 @@ def _read(number: int, line: str) -> tuple[Subscription, int]:
         sequence = int(data.pop("sequence", 0))
         found = Subscription.of(data)
         uuid.UUID(found.id)
+        check_url(found.callback, Terms.of(found.tenant).policy)
         interest(found)
         found.signing_secrets(timezone.now())
     except keyring.Unreadable as error:
         text = f"line {number}: its secret {error}, which SUBSCRIPTION_KEYS does not name"
         raise CommandError(text) from error
+    except Forbidden as error:
+        raise CommandError(f"line {number}: its callback {error.reason}") from error
     except (LookupError, ValueError, TypeError, AttributeError) as error:
         raise CommandError(f"line {number} is no subscription: {error!r}") from error
     return found, sequence
