@@ -93,7 +93,7 @@ def replayed(body: Any) -> dict[str, Any]:
     at least one of them. Raises `Malformed`."""
     reading = Reading(body or {})
     if not body:
-        reading.fault("after", "or until or state is needed; 0 means everything")
+        reading.fault("after", "is needed, or until, or state; 0 means everything")
     reading.only(frozenset({"after", "until", "state"}))
     found: dict[str, Any] = {}
     for key, condition in (("after", "sequence__gt"), ("until", "sequence__lte")):
