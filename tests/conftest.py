@@ -44,6 +44,7 @@ from pytest_django.plugin import blocking_manager_key
 from netweave.environment import database
 from o2ims.mirror import mirror
 from subscriptions import pulse
+from tenancy.audit import waiting
 from tenancy.jwts import believed
 from tenancy.models import Role
 from tenancy.principals import principals
@@ -123,6 +124,7 @@ def forgetful() -> Iterator[None]:
     principals.__init__()  # type: ignore[misc]
     believed.__init__()  # type: ignore[misc]
     rates.__init__()  # type: ignore[misc]
+    waiting.__init__()  # type: ignore[misc]
     pulse.day.forget()
     pulse.dead.forget()
 

@@ -139,13 +139,15 @@ class Misfortunes(Planted):
 
     @contextmanager
     def broken_tables(self) -> Iterator[None]:
-        """The database refuses rows, and tells them back."""
+        """The database refuses rows, and tells them back; a table that pages read is not there."""
         tables = ("django_session", "tenancy_token", "tenancy_auditentry", "subscriptions_delivery")
         with self.gateway.database() as rows:
             for table in tables:
                 rows.execute(f"ALTER TABLE {table} ADD CONSTRAINT canary CHECK (false) NOT VALID")
+            rows.execute("ALTER TABLE tenancy_quota RENAME TO tenancy_quota_canary")
         yield
         with self.gateway.database() as rows:
+            rows.execute("ALTER TABLE tenancy_quota_canary RENAME TO tenancy_quota")
             for table in tables:
                 rows.execute(f"ALTER TABLE {table} DROP CONSTRAINT canary")
 
