@@ -31,6 +31,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.answer(self)
 
     do_POST = do_GET  # noqa: N815 - http.server's name for it
+    do_PATCH = do_GET  # noqa: N815
+    do_DELETE = do_GET  # noqa: N815
 
     def json(self, value: Any, status: int = 200, headers: Mapping[str, str] = MappingProxyType({})) -> None:
         self.send(json.dumps(value).encode(), status, {"Content-Type": "application/json", **headers})

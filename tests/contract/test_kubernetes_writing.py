@@ -23,10 +23,12 @@ from tests.adapters.kubernetes_objects import (
     provider_spec,
     volume,
 )
+from tests.contract.hostile import Handler
 from tests.contract.kubernetes_backend import SETS, TEMPLATES, Somebody, adapter_of
 from tests.contract.writing import draft, listed, pool_of, resource_of
 from tests.peers.kubernetes import ControlPlane
 from tests.peers.kubernetes_api import Manifest
+from tests.peers.lying_api import LyingApi
 
 pytestmark = pytest.mark.xdist_group("openshift")
 
@@ -213,6 +215,26 @@ class TestMachines:
         with pytest.raises(NotFound):
             adapter.delete_resource(goes, tenant="acme")
         assert replicas(backend, pool.native_id) == 1
+
+    def test_one_that_its_sets_controller_deletes_first_is_gone_as_wanted(
+        self, cluster: ControlPlane, adapter: ImsAdapter, backend: Somebody
+    ) -> None:
+        pool = pool_of(adapter.create_pool("pool-n", sized(backend, 2)))
+        goes = backend.add_member(pool.native_id, "m-1")
+
+        def controller_is_faster(_: LyingApi, handler: Handler) -> bool:
+            if handler.command == "DELETE":
+                cluster.request("DELETE", handler.path)
+            return False
+
+        with LyingApi(cluster) as lying:
+            lying.lie = controller_is_faster
+            beside = adapter_of(lying.kubeconfig(), machineTemplates=TEMPLATES)
+            batch = beside.delete_resource(goes, tenant="acme")
+            beside.close()
+        assert [gone.native_id for gone in batch.gone] == [goes]
+        assert pool_of(batch).extensions["k8s.machineset.replicas"] == 1
+        assert (replicas(backend, pool.native_id), listed(adapter, goes)) == (1, None)
 
     def test_one_that_a_finalizer_holds_is_on_its_way_and_lowers_its_set_once(
         self, adapter: ImsAdapter, backend: Somebody

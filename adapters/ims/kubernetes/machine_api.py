@@ -87,6 +87,13 @@ class MachineApi:
         """The object as it is now, or `NotFound`."""
         return self.connection.get(self._path(ref), what=f"read a {_one(ref)}")
 
+    def has(self, ref: Ref, raw: Any) -> bool:
+        """Whether the object `raw` is there, and not another one of its name."""
+        try:
+            return bool(self.get(ref)["metadata"]["uid"] == raw["metadata"]["uid"])
+        except NotFound:
+            return False
+
     def create(self, ref: Ref, manifest: Mapping[str, Any]) -> Any:
         """Makes an object; `Changed` where there is one of that name."""
         collection = self._path(ref).rpartition("/")[0]
