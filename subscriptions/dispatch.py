@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import structlog
@@ -46,6 +47,7 @@ STALE_SECONDS = 1.0  # what is ready for longer is given back: who knows what ha
 POLL_SECONDS = 1.0
 # Completing is a transaction: it is worth it for this many, or after this long.
 MANY, GATHER_SECONDS = SLOTS // 2, 0.005
+STUCK_SECONDS = 2 * delivery.ALL_SECONDS  # no send takes so long
 END_SECONDS = 5.0  # what is under way has so long to end
 
 
@@ -73,6 +75,8 @@ class Dispatcher:
         self._unused: list[Claim] = []  # to be given back
         self._ahead = AHEAD
         self._under_way: dict[Claim, asyncio.Task[None]] = {}
+        self._began: dict[Claim, float] = {}
+        self._ending = False
         self._ended: list[Ended] = []
         self._news, self._over, self._many = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._renewed = time.monotonic()
@@ -136,6 +140,7 @@ class Dispatcher:
         for claim in told:
             if claim not in left:
                 self._under_way.pop(claim, None)
+                self._began.pop(claim, None)
         if rest:
             self._ended = [*rest, *self._ended]
             self._over.set()
@@ -169,7 +174,23 @@ class Dispatcher:
         """Begins to send what is ready, as far as there are slots."""
         while self._ready and len(self._under_way) < SLOTS and not self._is_stale(self._ready[0]):
             claim, what, _ = self._ready.popleft()
-            self._under_way[claim] = asyncio.create_task(self._send(claim, what))
+            self._under_way[claim] = task = asyncio.create_task(self._send(claim, what))
+            self._began[claim] = time.monotonic()
+            task.add_done_callback(partial(self._notice, claim))
+
+    def _notice(self, claim: Claim, task: asyncio.Task[None]) -> None:
+        """A send has ended, however: one that broke, or was stuck, is tried again like any that fails. A
+        claim without an end would be held, and renewed, for good."""
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if error is None or self._ending:
+            return
+        log.error("send_broken", subscription=claim.subscription, error=repr(error))
+        self._ended.append(
+            Ended(
+                claim=claim, outcome=Outcome.BROKEN, status=None, milliseconds=0, answer="", retry_after=None
+            )
+        )
+        self._over.set()
 
     @staticmethod
     def _is_stale(ready: Ready) -> bool:
@@ -240,10 +261,14 @@ class Dispatcher:
     async def _renew(self) -> None:
         if self._under_way and time.monotonic() - self._renewed > RENEW_SECONDS:
             self._renewed = time.monotonic()
+            for claim, task in self._under_way.items():
+                if self._renewed - self._began[claim] > STUCK_SECONDS:
+                    task.cancel()
             await in_thread(self._outbox.renew, list(self._under_way))
 
     async def _end(self) -> None:
         """Whatever has come back is told; the rest is somebody else's after its claim ends."""
+        self._ending = True
         tasks = list(self._under_way.values())
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=END_SECONDS)

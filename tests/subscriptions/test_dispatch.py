@@ -10,8 +10,10 @@ from typing import Any, Self
 
 import pytest
 from django.db import DatabaseError, connections
+from pytest_django.fixtures import Settings
 
 from o2ims.models import Change
+from subscriptions import delivery
 from subscriptions.completion import Completion
 from subscriptions.dispatch import AHEAD, PER_ENDPOINT, PER_TENANT, SLOTS, STALE_SECONDS, Dispatcher
 from subscriptions.models import Attempt, Delivery, Endpoint, Lane
@@ -114,6 +116,26 @@ def test_what_is_not_told_to_the_claimer_is_not_claimed(
             outbox.claim(room._replace(free=TENANTS * EACH + 1))
         assert (Attempt.objects.count(), claimed()) == (0, 0)
     assert len(outbox.claim(room)[0]) == claimed() == SLOTS
+
+
+def test_a_send_that_breaks_is_tried_again(
+    crowd: Crowd, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.DELIVERY_HASTE = 10
+    real, broken = delivery.post, list[BaseException]([RuntimeError("odd"), asyncio.CancelledError()])
+
+    async def post(*given: Any) -> delivery.Answer:
+        if broken:
+            raise broken.pop()
+        return await real(*given)
+
+    monkeypatch.setattr(delivery, "post", post)
+    crowd.answering.set()
+    with sending():
+        wait_until(
+            lambda: not Delivery.objects.filter(state="waiting").exists(), seconds=20, what="all of them"
+        )
+    assert Attempt.objects.filter(outcome="broken").count() == 2
 
 
 def test_who_ends_gives_back_what_was_not_begun(crowd: Crowd) -> None:
